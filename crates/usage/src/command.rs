@@ -1,0 +1,179 @@
+//! What can be asked of a state, and what comes back.
+
+use serde::{Deserialize, Serialize};
+
+use crate::grant::{EventOrder, Roster, Source};
+use crate::ids::{SessionId, SubscriptionId};
+use crate::period::Period;
+use crate::plan::PlanName;
+use crate::session::{Difficulty, EndReason, Topic};
+use crate::time::{Instant, Minutes, Seconds};
+
+/// A change that somebody wants.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Command {
+    /// Start a session.
+    Start {
+        /// The id that it is to have.
+        session: SessionId,
+        /// What it is about.
+        topic: Option<Topic>,
+        /// How hard.
+        difficulty: Option<Difficulty>,
+        /// Whether a session that runs already is ended for it.
+        takeover: bool,
+    },
+    /// The session is alive.
+    Heartbeat {
+        /// Which.
+        session: SessionId,
+    },
+    /// The session is over.
+    End {
+        /// Which.
+        session: SessionId,
+        /// Why.
+        reason: EndReason,
+    },
+    /// A realtime token is about to be minted for the running session.
+    Mint {
+        /// The session that the caller believes in, if it says so.
+        session: Option<SessionId>,
+        /// The most mints in a minute.
+        per_minute_max: usize,
+    },
+    /// A source grants a plan, or no longer does.
+    ChangePlan {
+        /// Who.
+        source: Source,
+        /// What it grants from now on.
+        plan: Option<PlanName>,
+        /// The subscription's own period, where it is told.
+        period: Option<Period>,
+        /// Whether usage starts afresh.
+        reset_usage: bool,
+        /// When it happened; `None` for now, after everything known.
+        as_of: Option<EventOrder>,
+    },
+    /// A subscription is behind with a payment.
+    PastDue {
+        /// Which.
+        subscription: SubscriptionId,
+        /// When it happened.
+        as_of: EventOrder,
+    },
+    /// The billing provider lists the active subscriptions.
+    Reconcile(Roster),
+    /// The user's alarm fired.
+    Sweep {
+        /// The ledger has all rows of the outbox up to this revision.
+        written_through: u64,
+    },
+}
+
+/// The answer to a command that was carried out.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reply {
+    /// To `Start`.
+    Started(Started),
+    /// To `Heartbeat`.
+    Heard(Heard),
+    /// To `End`.
+    Stopped(Stopped),
+    /// To `Mint`.
+    Minted(Minted),
+    /// To `ChangePlan`, `PastDue` and `Reconcile`.
+    Plan(PlanOutcome),
+    /// To `Sweep`.
+    Swept,
+}
+
+/// A session has started.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Started {
+    /// Its id.
+    pub session: SessionId,
+    /// When.
+    pub at: Instant,
+    /// Minutes left.
+    pub minutes_remaining: Minutes,
+    /// How long it may last.
+    pub seconds_remaining: Seconds,
+}
+
+/// A heartbeat was heard.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Heard {
+    /// What the session has cost so far.
+    pub session_minutes: Minutes,
+    /// The period's usage.
+    pub total_minutes_used: Minutes,
+    /// Minutes left.
+    pub minutes_remaining: Minutes,
+    /// How much longer it may last; zero when it is over.
+    pub seconds_remaining: Seconds,
+    /// How it ended, if it is over.
+    pub ended: Option<Stopped>,
+}
+
+/// A session is over.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Stopped {
+    /// What it cost.
+    pub session_minutes: Minutes,
+    /// The period's usage right after it.
+    pub total_minutes_used: Minutes,
+    /// The minutes left right after it.
+    pub minutes_remaining: Minutes,
+    /// Why.
+    pub reason: EndReason,
+    /// When.
+    pub at: Instant,
+}
+
+/// A token may be minted.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Minted {
+    /// The session that it is for.
+    pub session: SessionId,
+    /// Minutes left.
+    pub minutes_remaining: Minutes,
+    /// How much longer the user may talk.
+    pub seconds_remaining: Seconds,
+    /// The instant at which the session will be stopped, which the token must not outlive.
+    pub until: Instant,
+}
+
+/// What became of news about a plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PlanOutcome {
+    /// It is taken in.
+    Applied,
+    /// Something that happened later is known already, or this very event: nothing changed.
+    Outdated,
+}
+
+/// Why a command was not carried out. Nothing changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The plan's minutes are used up.
+    #[error("no minutes left in this period")]
+    NoCredits,
+    /// One session runs already.
+    #[error("session {0} is running: end it, or start with \"takeover\": true")]
+    SessionActive(SessionId),
+    /// That session is neither running nor among the last ones.
+    #[error("no such session")]
+    SessionNotFound,
+    /// A token was asked for and no session runs, or another than the caller believes.
+    #[error("no session is running: start one first")]
+    NoActiveSession,
+    /// Too many tokens in the last minute.
+    #[error("too many tokens for this session: try again in {} s", .retry_after.get())]
+    TooManyMints {
+        /// When the next one may be asked for.
+        retry_after: Seconds,
+    },
+}

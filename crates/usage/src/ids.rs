@@ -1,0 +1,156 @@
+//! Names of users, sessions, subscriptions and writes, checked once where they enter.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+/// The most characters that an id from outside may have.
+pub const ID_LENGTH_MAX: usize = 128;
+
+/// Why a text is not an id.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum IdError {
+    /// Empty or over [`ID_LENGTH_MAX`] characters.
+    #[error("must have 1 to {ID_LENGTH_MAX} characters")]
+    Length,
+    /// A character that could be misread in a key, a path or a log.
+    #[error("may hold only letters, digits and . _ - @ : | + = ~")]
+    Character,
+    /// A session id is a UUID.
+    #[error("must be a session id that start gave")]
+    NotASession,
+}
+
+/// The characters of an opaque id: those of UUIDs, e-mail addresses, and the `provider|id` and `urn:x:y` forms of
+/// identity providers. No slash (keys and routes), no space or control character (logs), nothing to escape in HTML.
+fn is_safe(character: char) -> bool {
+    character.is_ascii_alphanumeric()
+        || matches!(
+            character,
+            '.' | '_' | '-' | '@' | ':' | '|' | '+' | '=' | '~'
+        )
+}
+
+fn checked(text: &str) -> Result<String, IdError> {
+    if text.is_empty() || text.chars().count() > ID_LENGTH_MAX {
+        Err(IdError::Length)
+    } else if text.chars().all(is_safe) {
+        Ok(text.to_owned())
+    } else {
+        Err(IdError::Character)
+    }
+}
+
+macro_rules! opaque_id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name(String);
+
+        impl $name {
+            /// Checks a text from outside.
+            ///
+            /// # Errors
+            /// When it is empty, too long or holds an unsafe character.
+            pub fn parse(text: &str) -> Result<Self, IdError> {
+                checked(text).map(Self)
+            }
+
+            /// The text.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = IdError;
+            fn try_from(text: String) -> Result<Self, IdError> {
+                Self::parse(&text)
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(id: $name) -> Self {
+                id.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+opaque_id! {
+    /// The web app's id of a user: opaque, 1 to 128 safe characters.
+    UserId
+}
+opaque_id! {
+    /// The billing provider's id of a subscription: opaque, 1 to 128 safe characters.
+    SubscriptionId
+}
+opaque_id! {
+    /// The mark that one write leaves in the state, by which its writer recognises it: random, or drawn from the
+    /// `Idempotency-Key` of the request, so that a retry is recognised too.
+    WriteId
+}
+
+/// The id of a voice session, a UUID that whoever starts the session draws.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema,
+)]
+#[serde(transparent)]
+pub struct SessionId(Uuid);
+
+impl SessionId {
+    /// Wraps a fresh UUID.
+    #[must_use]
+    pub const fn new(id: Uuid) -> Self {
+        Self(id)
+    }
+
+    /// Reads the id that a client sends back.
+    ///
+    /// # Errors
+    /// When it is no UUID.
+    pub fn parse(text: &str) -> Result<Self, IdError> {
+        Uuid::try_parse(text)
+            .map(Self)
+            .map_err(|_| IdError::NotASession)
+    }
+}
+
+impl fmt::Display for SessionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn user_ids_hold_only_safe_characters() {
+        let check = |text: &str, expected| {
+            assert_eq!(UserId::parse(text).map(|_| ()), expected, "{text:?}");
+        };
+        check("user_42", Ok(()));
+        check("auth0|5f7c8ec7c33c6c004bbafe82", Ok(()));
+        check("a+b@example.test", Ok(()));
+        check(&"x".repeat(128), Ok(()));
+        check("", Err(IdError::Length));
+        check(&"x".repeat(129), Err(IdError::Length));
+        check("a/b", Err(IdError::Character));
+        check("a b", Err(IdError::Character));
+        check("a\nb", Err(IdError::Character));
+        check("<script>", Err(IdError::Character));
+        check("ü", Err(IdError::Character));
+    }
+}

@@ -1,0 +1,39 @@
+//! The rules of Talktime, and nothing else.
+//!
+//! One pure function, [`step`], takes a user's [`State`], a [`Command`] and the time, and gives the next state, the
+//! [`LedgerWrite`]s that follow from it and the [`Reply`], or a [`Refusal`]. [`status`] is its read-only sister. Neither
+//! does I/O, reads a clock or draws a random number: whatever they need is an argument, so every rule can be tried in a
+//! test with one line of input.
+//!
+//! Start with [`settle`](mod@settle) to see how time passes (limits, time-outs, silence, the end of a period), then
+//! [`step`](mod@step) for what each command does on top of that. [`plan`], [`period`] and [`grant`] say how many minutes
+//! a user has and until when.
+
+pub mod alarm;
+pub mod command;
+pub mod grant;
+pub mod ids;
+pub mod ledger;
+pub mod period;
+pub mod plan;
+pub mod policy;
+pub mod session;
+pub mod settle;
+pub mod state;
+pub mod status;
+pub mod step;
+pub mod time;
+
+pub use alarm::next_alarm;
+pub use command::{Command, Heard, Minted, PlanOutcome, Refusal, Reply, Started, Stopped};
+pub use grant::{EventOrder, Granted, Roster, RosterEntry, Source};
+pub use ids::{IdError, SessionId, SubscriptionId, UserId, WriteId};
+pub use ledger::{LedgerWrite, PeriodRow, SessionRow};
+pub use period::{Cadence, Period};
+pub use plan::{Catalogue, CatalogueError, Plan, PlanName};
+pub use policy::Policy;
+pub use session::{Difficulty, EndReason, EndedSession, RunningSession, Topic};
+pub use state::State;
+pub use status::{Status, status};
+pub use step::{Context, Step, step};
+pub use time::{Instant, Minutes, Seconds, TimeError};

@@ -1,0 +1,254 @@
+//! A voice session: while it runs, and how it ended.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+
+use crate::ids::SessionId;
+use crate::ledger::SessionRow;
+use crate::period::Period;
+use crate::plan::PlanName;
+use crate::time::{Instant, Minutes};
+
+/// How hard the learner wants it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Difficulty {
+    /// For those who start.
+    Beginner,
+    /// For those who get by.
+    Intermediate,
+    /// For those who want a challenge.
+    Advanced,
+}
+
+impl Difficulty {
+    /// As the ledger and the API write it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Beginner => "beginner",
+            Self::Intermediate => "intermediate",
+            Self::Advanced => "advanced",
+        }
+    }
+}
+
+/// Why a session is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum EndReason {
+    /// The user hung up, or started another session in its place.
+    UserEnded,
+    /// The plan's minutes were used up.
+    LimitReached,
+    /// It reached the longest time that a session may last.
+    Timeout,
+    /// The client gave up on an error.
+    Error,
+    /// Nothing was heard of it for too long.
+    Stale,
+}
+
+impl EndReason {
+    /// As the ledger and the API write it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::UserEnded => "user_ended",
+            Self::LimitReached => "limit_reached",
+            Self::Timeout => "timeout",
+            Self::Error => "error",
+            Self::Stale => "stale",
+        }
+    }
+}
+
+/// What the session is about: up to 200 characters of free text, shown but never interpreted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(transparent)]
+pub struct Topic(String);
+
+/// A topic that is too long or unprintable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "must have at most {} characters, none of them a control character",
+    Topic::LENGTH_MAX
+)]
+pub struct TopicError;
+
+impl Topic {
+    /// The most characters of a topic.
+    pub const LENGTH_MAX: usize = 200;
+
+    /// Checks a text from outside.
+    ///
+    /// # Errors
+    /// When it is too long or holds control characters.
+    pub fn parse(text: &str) -> Result<Self, TopicError> {
+        if text.chars().count() > Self::LENGTH_MAX || text.chars().any(char::is_control) {
+            Err(TopicError)
+        } else {
+            Ok(Self(text.to_owned()))
+        }
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Topic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A session that runs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunningSession {
+    /// Its id.
+    pub id: SessionId,
+    /// When it started.
+    pub started_at: Instant,
+    /// When it was last heard of: its start, until a heartbeat comes.
+    pub last_heartbeat: Instant,
+    /// Whether a heartbeat has come.
+    #[serde(default)]
+    pub heard: bool,
+    /// Whether a realtime token was asked for, so that the user may have talked.
+    #[serde(default)]
+    pub token_minted: bool,
+    /// The latest mints of realtime tokens, for their rate limit.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mints: Vec<Instant>,
+    /// What it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub topic: Option<Topic>,
+    /// How hard.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub difficulty: Option<Difficulty>,
+    /// The periods that ended while it ran, oldest first. Their shares are final only when the session is: silence may
+    /// yet turn out to have begun before a period's end.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub earlier: Vec<EarlierPeriod>,
+    /// Fields of a later version, kept.
+    #[serde(flatten)]
+    pub extra: Map<String, Value>,
+}
+
+/// A period that ended during the session that still runs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EarlierPeriod {
+    /// The ledger's id of the period.
+    pub id: String,
+    /// Its bounds.
+    pub period: Period,
+    /// The plan in force when it ended.
+    pub plan: PlanName,
+    /// That plan's minutes.
+    pub minutes_limit: Minutes,
+    /// Minutes of other sessions in it.
+    pub minutes_of_others: Minutes,
+}
+
+/// How a session's minutes fall on the periods that it touched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shares {
+    /// One number for each of [`RunningSession::earlier`].
+    pub earlier: Vec<Minutes>,
+    /// What falls on the current period.
+    pub current: Minutes,
+    /// The sum: the whole session, rounded up once.
+    pub total: Minutes,
+}
+
+impl RunningSession {
+    /// A session that starts now.
+    #[must_use]
+    pub fn started(
+        id: SessionId,
+        now: Instant,
+        topic: Option<Topic>,
+        difficulty: Option<Difficulty>,
+    ) -> Self {
+        Self {
+            id,
+            started_at: now,
+            last_heartbeat: now,
+            heard: false,
+            token_minted: false,
+            mints: Vec::new(),
+            topic,
+            difficulty,
+            earlier: Vec::new(),
+            extra: Map::new(),
+        }
+    }
+
+    /// Its row for the ledger while it runs.
+    #[must_use]
+    pub fn row(&self) -> SessionRow {
+        SessionRow {
+            id: self.id,
+            started_at: self.started_at,
+            ended: None,
+            topic: self.topic.clone(),
+            difficulty: self.difficulty,
+        }
+    }
+
+    /// The shares of the session if it lasts until `until` and costs at least `least`.
+    ///
+    /// Each period but the last gets the session up to its end, rounded up, less what earlier periods got; the last
+    /// gets the rest of the total. So the parts always add up to the whole, rounded up once.
+    #[must_use]
+    pub fn shares(&self, until: Instant, least: Minutes) -> Shares {
+        let minutes_at = |at: Instant| Minutes::rounded_up(at.since(self.started_at)).max(least);
+        let mut assigned = Minutes::ZERO;
+        let earlier = self
+            .earlier
+            .iter()
+            .map(|earlier| {
+                let share = minutes_at(until.min(earlier.period.end())).minus(assigned);
+                assigned = assigned.plus(share);
+                share
+            })
+            .collect();
+        let total = minutes_at(until);
+        Shares {
+            earlier,
+            current: total.minus(assigned),
+            total,
+        }
+    }
+
+    /// The shares at this moment, were the session to go on: nothing yet at its very start.
+    #[must_use]
+    pub fn shares_so_far(&self, now: Instant) -> Shares {
+        self.shares(now, Minutes::ZERO)
+    }
+}
+
+/// A session that is over.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EndedSession {
+    /// Its id.
+    pub id: SessionId,
+    /// When it started.
+    pub started_at: Instant,
+    /// When it ended: the instant up to which it is billed.
+    pub ended_at: Instant,
+    /// Why.
+    pub reason: EndReason,
+    /// What it cost.
+    pub minutes: Minutes,
+    /// The current period's usage right after it, so that ending it again gets the first answer.
+    pub total_minutes_used: Minutes,
+    /// The minutes left right after it.
+    pub minutes_remaining: Minutes,
+}

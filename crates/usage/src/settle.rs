@@ -1,0 +1,292 @@
+//! How time passes for a state: sessions reach their limit, fall silent, and periods end.
+//!
+//! Whoever looks at a state first brings it to the present with [`settle`]. The outcome depends only on the state and
+//! the instant, never on how often or how late anybody looked before: a session that ran out of minutes an hour ago
+//! ended an hour ago.
+
+use std::time::Duration;
+
+use uuid::Uuid;
+
+use crate::ids::SessionId;
+use crate::ledger::{LedgerWrite, PeriodRow, SessionEnd, SessionRow};
+use crate::period::{Cadence, Period};
+use crate::policy::Policy;
+use crate::session::{EarlierPeriod, EndReason, EndedSession, RunningSession};
+use crate::state::{CurrentPeriod, State};
+use crate::time::{Instant, Minutes};
+
+/// The end that a running session is heading for if nothing more is heard of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ending {
+    /// When it is certain.
+    pub due: Instant,
+    /// Up to when the session is billed: `due`, but for silence, which counts back to the last heartbeat.
+    pub ended_at: Instant,
+    /// Why.
+    pub reason: EndReason,
+}
+
+/// More periods than a session can cross: even with periods of a second it would be stale first.
+const CROSSINGS_MAX: usize = 10_000;
+
+/// How many periods ahead the remaining time is looked for. Beyond it the answer is only a lower bound: a plan with more
+/// minutes than a month has never stops a session.
+const LOOKAHEAD_MAX: usize = 24;
+
+/// Brings the state to `now`, which must not be before its last instant, and gives the ledger rows that follow.
+pub fn settle(state: &mut State, now: Instant, policy: &Policy) -> Vec<LedgerWrite> {
+    let mut writes = Vec::new();
+    for _ in 0..CROSSINGS_MAX {
+        let period_end = state.period.bounds.end();
+        let Some(session) = &state.session else {
+            if period_end <= now {
+                writes.extend(close_idle_period(state, now, policy));
+            }
+            break;
+        };
+        let ending = ending(state, session, policy);
+        // At the very instant that a period ends, the next one's minutes are there: it is crossed before it is asked
+        // whether any minutes are left.
+        if period_end <= now && period_end <= ending.due {
+            writes.extend(close_period_under_session(state, period_end, policy));
+        } else if ending.due <= now {
+            writes.extend(end_session(
+                state,
+                ending.ended_at,
+                ending.reason,
+                now,
+                policy,
+            ));
+        } else {
+            break;
+        }
+    }
+    state.instant = now;
+    writes
+}
+
+/// The end that the running session is heading for within the current period's minutes.
+#[must_use]
+pub fn ending(state: &State, session: &RunningSession, policy: &Policy) -> Ending {
+    let (stop, reason) = stop(state, session, policy);
+    let silent = session.last_heartbeat.plus(policy.stale_after);
+    // A session that stops before its silence is long enough was stopped while it still counted as alive.
+    if stop <= silent {
+        Ending {
+            due: stop,
+            ended_at: stop,
+            reason,
+        }
+    } else {
+        Ending {
+            due: silent,
+            ended_at: session.last_heartbeat,
+            reason: EndReason::Stale,
+        }
+    }
+}
+
+/// When the session is stopped however lively it is: at its last minute, or at the longest that a session may last.
+fn stop(state: &State, session: &RunningSession, policy: &Policy) -> (Instant, EndReason) {
+    let limit = limit_instant(state, session, policy);
+    match policy.session_max.map(|max| session.started_at.plus(max)) {
+        Some(cap) if cap < limit => (cap, EndReason::Timeout),
+        _ => (limit, EndReason::LimitReached),
+    }
+}
+
+/// When the minutes of the current period are used up: those that earlier periods carry, and those left in this one.
+fn limit_instant(state: &State, session: &RunningSession, policy: &Policy) -> Instant {
+    let left = state
+        .plan(policy)
+        .minutes
+        .minus(state.period.billed_minutes);
+    let carried = session.earlier.last().map_or(Minutes::ZERO, |last| {
+        Minutes::rounded_up(last.period.end().since(session.started_at))
+    });
+    session.started_at.plus(carried.plus(left).duration())
+}
+
+/// How long the user may talk from `now` on: until the running session, or one started now, is stopped, heartbeats
+/// coming. The end of a period, with the minutes of the next, is taken into account.
+#[must_use]
+pub fn time_remaining(state: &State, now: Instant, policy: &Policy) -> Duration {
+    let session = match &state.session {
+        Some(session) => session.clone(),
+        None if state.plan(policy).minutes <= state.period.billed_minutes => return Duration::ZERO,
+        // Which id is all the same: nobody sees it.
+        None => RunningSession::started(SessionId::new(Uuid::nil()), now, None, None),
+    };
+    let mut ahead = State {
+        grants: state.grants.clone(),
+        period: state.period.clone(),
+        session: Some(session),
+        ..State::fresh(&state.user, now)
+    };
+    let mut last_stop = now;
+    for _ in 0..LOOKAHEAD_MAX {
+        let Some(session) = &ahead.session else { break };
+        let (stop, reason) = stop(&ahead, session, policy);
+        last_stop = stop;
+        let period_end = ahead.period.bounds.end();
+        // Each period has at least the minutes of the one before left, so a time-out stays one.
+        if stop < period_end || reason == EndReason::Timeout {
+            break;
+        }
+        close_period_under_session(&mut ahead, period_end, policy);
+    }
+    last_stop.since(now)
+}
+
+/// Ends the running session at `ended_at` and bills it.
+pub fn end_session(
+    state: &mut State,
+    ended_at: Instant,
+    reason: EndReason,
+    now: Instant,
+    policy: &Policy,
+) -> Vec<LedgerWrite> {
+    let Some(session) = state.session.take() else {
+        return Vec::new();
+    };
+    let ended_at = ended_at.max(session.started_at);
+    // The user never talked: it failed before the first sign of life, and no token was there to talk with.
+    let free = reason == EndReason::Error && !session.heard && !session.token_minted;
+    let mut shares = session.shares(ended_at, Minutes::ONE);
+    if free {
+        shares.earlier.fill(Minutes::ZERO);
+        shares.current = Minutes::ZERO;
+        shares.total = Minutes::ZERO;
+    }
+    state.period.billed_minutes = state.period.billed_minutes.plus(shares.current);
+    if !free {
+        let since = session
+            .earlier
+            .last()
+            .map_or(session.started_at, |last| last.period.end());
+        let millis = u64::try_from(ended_at.since(since).as_millis()).unwrap_or(0);
+        state.period.billed_millis = state.period.billed_millis.saturating_add(millis);
+    }
+    let limit = state.plan(policy).minutes;
+    let used = state.period.billed_minutes;
+    state.push_ended(EndedSession {
+        id: session.id,
+        started_at: session.started_at,
+        ended_at,
+        reason,
+        minutes: shares.total,
+        total_minutes_used: used,
+        minutes_remaining: limit.minus(used),
+    });
+    state.period.recorded = true;
+
+    let earlier = session.earlier.iter().zip(&shares.earlier);
+    let mut writes: Vec<LedgerWrite> = earlier
+        .map(|(earlier, share)| {
+            LedgerWrite::Period(earlier_row(earlier, *share, state.revision, true))
+        })
+        .collect();
+    writes.push(LedgerWrite::Session(SessionRow {
+        ended: Some(SessionEnd {
+            at: ended_at,
+            reason,
+            minutes: shares.total,
+        }),
+        ..session.row()
+    }));
+    writes.push(LedgerWrite::Period(state.period_row(now, policy, false)));
+    writes
+}
+
+/// Closes the current period at `end` while a session runs on into the next.
+pub fn close_period_under_session(
+    state: &mut State,
+    end: Instant,
+    policy: &Policy,
+) -> Option<LedgerWrite> {
+    let plan = state.plan(policy);
+    let session = state.session.as_mut()?;
+    // `end` lies within the period, after its start: callers close at its end, or on a later second than its start.
+    let bounds = Period::new(state.period.bounds.start(), end).unwrap_or(state.period.bounds);
+    let earlier = EarlierPeriod {
+        id: state.period.id.clone(),
+        period: bounds,
+        plan: plan.name,
+        minutes_limit: plan.minutes,
+        minutes_of_others: state.period.billed_minutes,
+    };
+    session.earlier.push(earlier.clone());
+    let share = session
+        .shares(end, Minutes::ZERO)
+        .earlier
+        .last()
+        .copied()
+        .unwrap_or(Minutes::ZERO);
+    open_next_period(state, end, end);
+    // The session is counted in it from its first instant on.
+    state.period.recorded = true;
+    Some(LedgerWrite::Period(earlier_row(
+        &earlier,
+        share,
+        state.revision,
+        false,
+    )))
+}
+
+/// Closes a period in which no session runs; the next one is the one that holds `now`, without rows for those between.
+fn close_idle_period(state: &mut State, now: Instant, policy: &Policy) -> Option<LedgerWrite> {
+    let row = state
+        .period
+        .recorded
+        .then(|| LedgerWrite::Period(state.period_row(now, policy, true)));
+    let end = state.period.bounds.end();
+    open_next_period(state, end, now);
+    row
+}
+
+/// Starts the usage afresh at `now`: what was used until then stays in a period of its own that is closed.
+pub fn close_period_early(state: &mut State, now: Instant, policy: &Policy) -> Option<LedgerWrite> {
+    let untouched = state.session.is_none() && !state.period.recorded;
+    if untouched {
+        return None;
+    }
+    let bounds = state.period.bounds;
+    // On a second of its own, so that the two periods differ in the ledger.
+    let cut = now
+        .floor_to_second()
+        .max(bounds.start().plus(Duration::from_secs(1)));
+    let rest = Period::new(cut, bounds.end());
+    let write = if state.session.is_some() {
+        close_period_under_session(state, cut, policy)
+    } else {
+        state.period.bounds = Period::new(bounds.start(), cut).unwrap_or(bounds);
+        let row = state.period_row(now, policy, true);
+        open_next_period(state, cut, cut);
+        Some(LedgerWrite::Period(row))
+    };
+    if let Ok(rest) = rest {
+        state.period.bounds = rest;
+    }
+    write
+}
+
+fn open_next_period(state: &mut State, closed_until: Instant, now: Instant) {
+    let cadence: Cadence = state.period.cadence;
+    let bounds = cadence.period_after(closed_until, now);
+    let extra = std::mem::take(&mut state.period.extra);
+    state.period = CurrentPeriod::new(&state.user, bounds, cadence, Some(closed_until));
+    state.period.extra = extra;
+}
+
+fn earlier_row(earlier: &EarlierPeriod, share: Minutes, version: u64, archived: bool) -> PeriodRow {
+    PeriodRow {
+        id: earlier.id.clone(),
+        period: earlier.period,
+        plan: earlier.plan.clone(),
+        minutes_used: earlier.minutes_of_others.plus(share),
+        minutes_limit: earlier.minutes_limit,
+        archived,
+        version,
+    }
+}
