@@ -1,7 +1,8 @@
 //! Which plan is in force: what each source grants, in whatever order the news of it comes.
 //!
 //! News of a subscription arrives late, twice and out of order. So nothing here depends on when it arrives: for each
-//! subscription the event that *happened* last counts, and of the billing provider's full lists ([`Roster`]) the newest.
+//! subscription the event that *happened* last counts, and of the billing provider's full lists ([`Roster`]) the newest,
+//! and the newest that has the subscription.
 //! The plan in force is a function of those facts alone.
 
 use std::collections::BTreeMap;
@@ -33,6 +34,17 @@ pub struct EventOrder {
     pub unix_micros: i64,
     /// The event's id.
     pub event: String,
+}
+
+impl EventOrder {
+    /// For an event that tells its time in milliseconds.
+    #[must_use]
+    pub fn at(happened: Instant, event: &str) -> Self {
+        Self {
+            unix_micros: happened.unix_millis() * 1_000,
+            event: event.to_owned(),
+        }
+    }
 }
 
 /// What a source grants.
@@ -74,8 +86,12 @@ pub struct Grants {
     /// The last time that each subscription was behind with a payment. A roster leaves such a one out though it lives.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     past_due: BTreeMap<SubscriptionId, EventOrder>,
+    /// What the newest roster that listed each subscription said of it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    listed: BTreeMap<SubscriptionId, Granted>,
+    /// The newest roster. It ends whatever it leaves out and nothing newer is known of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    roster: Option<Roster>,
+    roster_as_of: Option<EventOrder>,
 }
 
 impl Grants {
@@ -107,17 +123,32 @@ impl Grants {
         newer
     }
 
-    /// Takes in a full list of active subscriptions. False where it is not newer than the last.
+    /// Takes in a full list of active subscriptions. False where it tells nothing newer than what is known. An older list
+    /// than the last may: it can be the last word on a subscription that fell behind with a payment before the last.
     pub fn record_roster(&mut self, roster: Roster) -> bool {
-        if self
-            .roster
+        let Roster { as_of, active } = roster;
+        let mut newer = self
+            .roster_as_of
             .as_ref()
-            .is_some_and(|known| roster.as_of <= known.as_of)
-        {
-            return false;
+            .is_none_or(|known| *known < as_of);
+        if newer {
+            self.roster_as_of = Some(as_of.clone());
         }
-        self.roster = Some(roster);
-        true
+        for (id, RosterEntry { plan, period }) in active {
+            let known = self.listed.get(&id);
+            if known.is_none_or(|known| known.as_of < as_of) {
+                let as_of = as_of.clone();
+                let listed = Granted {
+                    plan,
+                    period,
+                    as_of,
+                };
+                self.listed.insert(id, listed);
+                newer = true;
+            }
+        }
+        self.forget_ended();
+        newer
     }
 
     /// The order of an update that does not say when it happened: now, and after all that is known of its source.
@@ -168,62 +199,55 @@ impl Grants {
             })
     }
 
-    /// What each source grants once its own events and the roster are weighed against each other.
+    /// What each source grants once its own events and the rosters are weighed against each other.
     fn effective(&self) -> impl Iterator<Item = Granted> {
-        let own = self
-            .subscriptions
-            .iter()
-            .map(|(id, own)| self.against_roster(id, own));
-        let listed_only = self.roster.iter().flat_map(|roster| {
-            roster
-                .active
-                .iter()
-                .filter(|(id, _)| !self.subscriptions.contains_key(id))
-                .map(|(_, entry)| Granted {
-                    plan: entry.plan.clone(),
-                    period: entry.period,
-                    as_of: roster.as_of.clone(),
-                })
-        });
-        self.manual.iter().cloned().chain(own).chain(listed_only)
+        let known = self.subscriptions.keys();
+        let listed_only = self
+            .listed
+            .keys()
+            .filter(|id| !self.subscriptions.contains_key(*id));
+        let subscriptions = known
+            .chain(listed_only)
+            .filter_map(|id| self.of_subscription(id));
+        self.manual.iter().cloned().chain(subscriptions)
     }
 
-    fn against_roster(&self, id: &SubscriptionId, own: &Granted) -> Granted {
-        let Some(roster) = self
-            .roster
-            .as_ref()
-            .filter(|roster| roster.as_of > own.as_of)
-        else {
-            return own.clone();
+    fn of_subscription(&self, id: &SubscriptionId) -> Option<Granted> {
+        let (own, listed) = (self.subscriptions.get(id), self.listed.get(id));
+        let last = match (own, listed) {
+            (Some(own), Some(listed)) if listed.as_of > own.as_of => Granted {
+                plan: listed.plan.clone().or_else(|| own.plan.clone()),
+                period: listed.period.or(own.period),
+                as_of: listed.as_of.clone(),
+            },
+            (own, listed) => own.or(listed)?.clone(),
         };
-        if let Some(entry) = roster.active.get(id) {
-            return Granted {
-                plan: entry.plan.clone().or_else(|| own.plan.clone()),
-                period: entry.period.or(own.period),
-                as_of: roster.as_of.clone(),
-            };
-        }
+        let left_out = self
+            .roster_as_of
+            .as_ref()
+            .is_some_and(|roster| *roster > last.as_of);
         let behind = self
             .past_due
             .get(id)
-            .is_some_and(|past_due| *past_due > own.as_of);
-        Granted {
-            plan: own.plan.clone().filter(|_| behind),
-            ..own.clone()
-        }
+            .is_some_and(|past_due| *past_due > last.as_of);
+        Some(Granted {
+            plan: last.plan.filter(|_| !left_out || behind),
+            ..last
+        })
     }
 
     fn forget_ended(&mut self) {
-        while self.subscriptions.len() > SUBSCRIPTIONS_MAX {
-            let oldest = self
-                .subscriptions
-                .iter()
-                .min_by(|(_, a), (_, b)| {
-                    (a.plan.is_some(), &a.as_of).cmp(&(b.plan.is_some(), &b.as_of))
-                })
-                .map(|(id, _)| id.clone());
-            if let Some(id) = oldest {
-                self.subscriptions.remove(&id);
+        for granted in [&mut self.subscriptions, &mut self.listed] {
+            while granted.len() > SUBSCRIPTIONS_MAX {
+                let oldest = granted
+                    .iter()
+                    .min_by(|(_, a), (_, b)| {
+                        (a.plan.is_some(), &a.as_of).cmp(&(b.plan.is_some(), &b.as_of))
+                    })
+                    .map(|(id, _)| id.clone());
+                if let Some(id) = oldest {
+                    granted.remove(&id);
+                }
             }
         }
         while self.past_due.len() > SUBSCRIPTIONS_MAX {

@@ -101,6 +101,14 @@ opaque_id! {
     WriteId
 }
 
+impl WriteId {
+    /// A mark of 64 random bits.
+    #[must_use]
+    pub fn from_bits(bits: u64) -> Self {
+        Self(format!("{bits:016x}"))
+    }
+}
+
 /// The id of a voice session, a UUID that whoever starts the session draws.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema,

@@ -48,6 +48,8 @@ pub struct SessionRow {
     /// How it ended, if it did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended: Option<SessionEnd>,
+    /// What it cost, or while it runs has cost so far.
+    pub minutes_used: Minutes,
     /// What it is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub topic: Option<Topic>,
@@ -63,8 +65,6 @@ pub struct SessionEnd {
     pub at: Instant,
     /// Why.
     pub reason: EndReason,
-    /// What it cost.
-    pub minutes: Minutes,
 }
 
 impl LedgerWrite {

@@ -71,13 +71,15 @@ impl Period {
         self.end
     }
 
-    /// This period, or the one of the same cadence after it that holds `now`.
+    /// This period, or the one of the same cadence, after or before it, that holds `now`.
     #[must_use]
-    pub fn advanced_to(self, now: Instant) -> Self {
-        if now < self.end {
-            self
-        } else {
+    pub fn moved_to(self, now: Instant) -> Self {
+        if now >= self.end {
             Cadence::of(self).period_after(self.end, now)
+        } else if now < self.start {
+            Cadence::of(self).period_before(self.start, now)
+        } else {
+            self
         }
     }
 }
@@ -135,6 +137,37 @@ impl Cadence {
         }
     }
 
+    /// The start of the period that ends at `end`.
+    fn start_before(self, end: Instant) -> Instant {
+        let most = earlier(end, 1);
+        match self {
+            Self::Months { count, day } => end
+                .utc()
+                .checked_sub_months(Months::new(count.max(1)))
+                .map_or(most, |month| on_day(month, day).min(most)),
+            Self::Seconds(seconds) => earlier(end, seconds.max(1)),
+        }
+    }
+
+    /// The period of this cadence that holds `now`, where a later one begins at `start`.
+    fn period_before(self, start: Instant, now: Instant) -> Period {
+        let mut end = start;
+        if let Self::Seconds(seconds) = self {
+            // Skip those that are still to come at once: `now` is in the last second before `end`, or earlier.
+            let seconds = seconds.max(1);
+            let ahead = end.since(now.floor_to_second()).as_secs().saturating_sub(1);
+            end = earlier(end, ahead / seconds * seconds);
+        }
+        loop {
+            let start = self.start_before(end);
+            // An instant cannot precede 1970, so `now` does not either.
+            if start <= now {
+                return Period { start, end };
+            }
+            end = start;
+        }
+    }
+
     /// The period that follows one which ended at `end`, or the later one of this cadence that holds `now`.
     #[must_use]
     pub fn period_after(self, end: Instant, now: Instant) -> Period {
@@ -155,6 +188,11 @@ impl Cadence {
             start = end;
         }
     }
+}
+
+fn earlier(at: Instant, seconds: u64) -> Instant {
+    let seconds = i64::try_from(seconds).unwrap_or(i64::MAX);
+    Instant::from_unix_seconds(at.unix_seconds().saturating_sub(seconds))
 }
 
 /// `at` moved to that day of its month, or to the month's last day; the time of day stays, cut to the second.
@@ -275,7 +313,7 @@ mod tests {
     #[test]
     fn periods_long_past_are_skipped() {
         let check = |start: &str, end: &str, now: &str, expected: Period| {
-            assert_eq!(period(start, end).advanced_to(at(now)), expected);
+            assert_eq!(period(start, end).moved_to(at(now)), expected);
         };
         check(
             "2020-01-31T00:00:00Z",
@@ -291,7 +329,45 @@ mod tests {
         );
         // The end of time is reached, not looped at.
         let last = period("2020-01-01T00:00:00Z", "2020-02-01T00:00:00Z");
-        let _ = last.advanced_to(at("9999-12-31T23:59:59.999Z"));
+        let _ = last.moved_to(at("9999-12-31T23:59:59.999Z"));
+    }
+
+    #[test]
+    fn periods_still_to_come_are_counted_back() {
+        let check = |start: &str, end: &str, now: &str, expected: Period| {
+            assert_eq!(period(start, end).moved_to(at(now)), expected, "{now}");
+        };
+        let (march, april) = ("2027-03-31T00:00:00Z", "2027-04-30T00:00:00Z");
+        let february = "2027-02-28T00:00:00Z";
+        check(
+            march,
+            april,
+            "2027-03-30T23:59:59.999Z",
+            period(february, march),
+        );
+        check(march, april, february, period(february, march));
+        check(
+            march,
+            april,
+            "2027-02-27T23:59:59.999Z",
+            period("2027-01-31T00:00:00Z", february),
+        );
+        let (week, next) = ("2026-11-09T00:00:00Z", "2026-11-16T00:00:00Z");
+        let before = "2026-11-02T00:00:00Z";
+        check(week, next, "2026-11-08T23:59:59.999Z", period(before, week));
+        check(week, next, before, period(before, week));
+        check(
+            week,
+            next,
+            "2026-11-01T23:59:59.999Z",
+            period("2026-10-26T00:00:00Z", before),
+        );
+        check(
+            "9998-01-01T00:00:00Z",
+            "9998-01-01T00:00:01Z",
+            "1970-01-01T00:00:00Z",
+            period("1970-01-01T00:00:00Z", "1970-01-01T00:00:01Z"),
+        );
     }
 
     #[test]

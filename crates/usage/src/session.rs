@@ -190,13 +190,14 @@ impl RunningSession {
         }
     }
 
-    /// Its row for the ledger while it runs.
+    /// Its row for the ledger while it runs, as of `now`.
     #[must_use]
-    pub fn row(&self) -> SessionRow {
+    pub fn row(&self, now: Instant) -> SessionRow {
         SessionRow {
             id: self.id,
             started_at: self.started_at,
             ended: None,
+            minutes_used: self.shares_so_far(now).total,
             topic: self.topic.clone(),
             difficulty: self.difficulty,
         }
@@ -214,7 +215,12 @@ impl RunningSession {
             .earlier
             .iter()
             .map(|earlier| {
-                let share = minutes_at(until.min(earlier.period.end())).minus(assigned);
+                let end = earlier.period.end();
+                if end <= self.started_at {
+                    // Cut off by a reset in the second in which the session began: none of it lies there.
+                    return Minutes::ZERO;
+                }
+                let share = minutes_at(until.min(end)).minus(assigned);
                 assigned = assigned.plus(share);
                 share
             })

@@ -191,9 +191,9 @@ pub fn end_session(
         ended: Some(SessionEnd {
             at: ended_at,
             reason,
-            minutes: shares.total,
         }),
-        ..session.row()
+        minutes_used: shares.total,
+        ..session.row(now)
     }));
     writes.push(LedgerWrite::Period(state.period_row(now, policy, false)));
     writes
@@ -241,7 +241,12 @@ fn close_idle_period(state: &mut State, now: Instant, policy: &Policy) -> Option
         .recorded
         .then(|| LedgerWrite::Period(state.period_row(now, policy, true)));
     let end = state.period.bounds.end();
+    let closed_until = state.period.closed_until;
     open_next_period(state, end, now);
+    if row.is_none() {
+        // Of a period without a row nothing has to be kept, and who was away has had none, however often it was looked.
+        state.period.closed_until = closed_until;
+    }
     row
 }
 

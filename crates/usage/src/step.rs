@@ -143,7 +143,13 @@ enum Done {
 }
 
 /// Stores the marks of the write in the state that it makes.
-fn finish(mut next: State, writes: Vec<LedgerWrite>, reply: Reply, context: &Context<'_>) -> Step {
+fn finish(mut next: State, said: Vec<LedgerWrite>, reply: Reply, context: &Context<'_>) -> Step {
+    // The last word on each row: two of one version could be written in either order.
+    let mut writes: Vec<LedgerWrite> = Vec::with_capacity(said.len());
+    for write in said {
+        writes.retain(|old| !write.supersedes(old));
+        writes.push(write);
+    }
     next.instant = next.time(context.now);
     next.send(&writes);
     next.push_write(context.write.clone());
@@ -167,6 +173,10 @@ struct Machine<'a> {
 
 impl Machine<'_> {
     fn start(&mut self, fresh: RunningSession, takeover: bool) -> Result<Done, Refusal> {
+        // A retry whose first try got through and has ended since: a session is never run, nor billed, a second time.
+        if let Some(ended) = self.state.ended.iter().find(|ended| ended.id == fresh.id) {
+            return Ok(Done::Nothing(self.started(ended.id, ended.started_at)));
+        }
         match &self.state.session {
             // A retry whose first try got through: it is the session that was asked for.
             Some(running) if running.id == fresh.id => {
@@ -179,7 +189,7 @@ impl Machine<'_> {
         if self.status().minutes_remaining == Minutes::ZERO {
             return Err(Refusal::NoCredits);
         }
-        let (id, row) = (fresh.id, fresh.row());
+        let (id, row) = (fresh.id, fresh.row(self.now));
         self.state.session = Some(fresh);
         self.writes.push(LedgerWrite::Session(row));
         self.record_period();
@@ -258,7 +268,9 @@ impl Machine<'_> {
         self.state
             .outbox
             .retain(|outgoing| outgoing.revision > written_through);
-        if self.state.session.is_some() {
+        if let Some(session) = &self.state.session {
+            self.writes
+                .push(LedgerWrite::Session(session.row(self.now)));
             self.record_period();
             return Done::Changed(Reply::Swept);
         }
@@ -320,19 +332,13 @@ impl From<&EndedSession> for Stopped {
     }
 }
 
-/// Moves the bounds of the current period to those that a subscription tells, or to the later ones of the same cadence
-/// that hold `now`. The usage stays: moving a period never gives minutes back.
+/// Moves the bounds of the current period to those that a subscription tells, or to those of the same cadence that hold
+/// `now`, where the news is late or early. The usage stays: moving a period never gives minutes back.
 fn adopt_period(state: &mut State, told: Period, now: Instant) {
-    let current = state.period.bounds;
     state.period.cadence = Cadence::of(told);
-    if told.start() == current.end() {
-        // News of the next period that came a little early: it follows by itself.
-        return;
-    }
-    let holding = told.advanced_to(now);
+    let holding = told.moved_to(now);
     let start = holding
         .start()
-        .min(now.floor_to_second())
         .max(state.period.closed_until.unwrap_or(holding.start()));
     if let Ok(bounds) = Period::new(start, holding.end()) {
         state.period.bounds = bounds;

@@ -1,0 +1,58 @@
+//! Sweeps due alarms when Spin's cron trigger fires: `POST /api/internal/alarm` does the same for other schedulers.
+//!
+//! The trigger fires and forgets, does not catch up and may overlap. None of that matters: leases keep two sweeps apart,
+//! and what one misses the next one does.
+
+use talktime_config::now;
+use talktime_store::{Settings, SpinKeyValue, SpinSqlite, SweepReport, Users, sweep};
+
+mod bindings {
+    #![allow(missing_docs, clippy::pedantic, unused_qualifications, unsafe_code)]
+    spin_sdk::wit_bindgen::generate!({
+        path: "../../wit/cron",
+        world: "spin-cron",
+        runtime_path: "spin_sdk::wit_bindgen::rt",
+        generate_all,
+    });
+
+    use super::Alarm;
+
+    export!(Alarm with_types_in self);
+}
+
+use bindings::{Error, Guest, Metadata};
+
+struct Alarm;
+
+impl Guest for Alarm {
+    // Time is read from the clock that all components share, so what the trigger believes does not matter.
+    async fn handle_cron_event(_: Metadata) -> Result<(), Error> {
+        match run().await {
+            Ok(report) => {
+                if report.swept + report.failed > 0 {
+                    println!("{report}");
+                }
+                Ok(())
+            }
+            Err(message) => {
+                eprintln!("sweep failed: {message}");
+                Err(Error::Other(message))
+            }
+        }
+    }
+}
+
+async fn run() -> Result<SweepReport, String> {
+    let settings = Settings::load().await.map_err(|error| error.to_string())?;
+    let documents = SpinKeyValue::open().map_err(|error| error.to_string())?;
+    let ledger = SpinSqlite::default();
+    let users = Users {
+        documents: &documents,
+        ledger: &ledger,
+        policy: &settings.policy,
+        now,
+    };
+    sweep(&users, settings.sweep_batch)
+        .await
+        .map_err(|error| error.to_string())
+}

@@ -1,0 +1,73 @@
+//! `/api/internal/*`: plan updates, look-ups and sweeps, for whoever holds the internal secret.
+
+mod look_up;
+mod plan_update;
+
+use spin_sdk::http::IntoResponse;
+use spin_sdk::http_service;
+use talktime_api::internal::{SweepAnswer, UpdatePlanAnswer, UpdatePlanBody};
+use talktime_api::session::StatusAnswer;
+use talktime_http::Verb::{Get, Post};
+use talktime_http::{Answer, Problem, Request, Service, now};
+use talktime_store::{Settings, SpinKeyValue, SpinSqlite, Users, sweep};
+use talktime_usage::{PlanOutcome, Reply};
+
+#[derive(Clone, Copy)]
+enum Route {
+    UpdatePlan,
+    Alarm,
+    User,
+    Overview,
+}
+
+static SERVICE: Service<Route> = Service::new(&[
+    (Post, "/api/internal/update-plan", Route::UpdatePlan),
+    (Post, "/api/internal/alarm", Route::Alarm),
+    (Get, "/api/internal/users/{id}", Route::User),
+    (Get, "/api/internal/overview", Route::Overview),
+]);
+
+type SpinUsers<'a> = Users<'a, SpinKeyValue, SpinSqlite>;
+
+#[http_service]
+async fn handle(request: spin_sdk::http::Request) -> impl IntoResponse {
+    SERVICE.serve(request, answer).await
+}
+
+async fn answer(route: Route, mut request: Request) -> Result<Answer, Problem> {
+    request.require_internal_secret().await?;
+    let settings = Settings::load().await?;
+    let documents = SpinKeyValue::open()?;
+    let ledger = SpinSqlite::default();
+    let users = Users {
+        documents: &documents,
+        ledger: &ledger,
+        policy: &settings.policy,
+        now,
+    };
+    match route {
+        Route::UpdatePlan => {
+            let body: UpdatePlanBody = request.json().await?;
+            update_plan(&users, &body, &request).await
+        }
+        Route::Alarm => Answer::ok(&SweepAnswer::from(sweep(&users, settings.sweep_batch).await?)),
+        Route::User => look_up::user(&users, request.path_id()).await,
+        Route::Overview => look_up::overview(&ledger).await,
+    }
+}
+
+async fn update_plan(
+    users: &SpinUsers<'_>,
+    body: &UpdatePlanBody,
+    request: &Request,
+) -> Result<Answer, Problem> {
+    let command = plan_update::command(body, &users.policy.catalogue)?;
+    let mark = plan_update::mark(body, request)?;
+    let applied = users.apply(&body.user_id, &command, &mark).await?;
+    let status = users.status(&body.user_id).await?;
+    Answer::ok(&UpdatePlanAnswer {
+        success: true,
+        applied: applied.reply == Reply::Plan(PlanOutcome::Applied),
+        status: StatusAnswer::new(&status, None),
+    })
+}

@@ -1,0 +1,52 @@
+//! What operators look up: one user, and the whole at a glance.
+
+use talktime_api::internal::{
+    AlarmsAnswer, DayTally, OverviewAnswer, PeriodAnswer, PlanTally, ReasonTally, SessionAnswer,
+    UserAnswer, WebhookEventAnswer,
+};
+use talktime_api::session::StatusAnswer;
+use talktime_http::{Answer, Problem, now};
+use talktime_store::{SpinSqlite, webhook_events};
+use talktime_usage::{UserId, status};
+
+use crate::SpinUsers;
+
+/// How many unmapped webhook events are shown.
+const UNMAPPED_SHOWN: u32 = 50;
+
+/// `GET /api/internal/users/{id}`.
+pub async fn user(users: &SpinUsers<'_>, id: &str) -> Result<Answer, Problem> {
+    let user = UserId::parse(id).map_err(|error| Problem::invalid_field("id", error.to_string()))?;
+    let Some(state) = users.read(&user).await? else {
+        return Err(Problem::not_found());
+    };
+    let now = now();
+    let sessions = users.ledger.sessions_of(&user, now).await?;
+    let periods = users.ledger.periods_of(&user, now).await?;
+    Answer::ok(&UserAnswer {
+        status: StatusAnswer::new(&status(&user, Some(&state), now, users.policy), None),
+        sessions: sessions.into_iter().map(SessionAnswer::from).collect(),
+        periods: periods.into_iter().map(PeriodAnswer::from).collect(),
+    })
+}
+
+/// `GET /api/internal/overview`.
+pub async fn overview(ledger: &SpinSqlite) -> Result<Answer, Problem> {
+    let now = now();
+    Answer::ok(&OverviewAnswer {
+        server_time: now.into(),
+        active_sessions: from_all(ledger.running_sessions(now).await?, SessionAnswer::from),
+        minutes_by_plan: from_all(ledger.minutes_by_plan(now).await?, PlanTally::from),
+        ended_by_reason: from_all(ledger.ended_by_reason(now).await?, ReasonTally::from),
+        daily_minutes: from_all(ledger.minutes_by_day(now).await?, DayTally::from),
+        unmapped_webhooks: from_all(
+            webhook_events::unmapped(ledger, UNMAPPED_SHOWN, now).await?,
+            WebhookEventAnswer::from,
+        ),
+        alarms: AlarmsAnswer::from(ledger.alarms(now).await?),
+    })
+}
+
+fn from_all<T, U>(rows: Vec<T>, from: impl Fn(T) -> U) -> Vec<U> {
+    rows.into_iter().map(from).collect()
+}

@@ -1,0 +1,164 @@
+//! Standard Webhooks signatures: whether a delivery is the billing provider's, untouched and recent.
+//!
+//! The `standardwebhooks` crate reads the clock by itself, so a test could not pin it; the rule is small enough to stand
+//! here on the HMAC crates.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use hmac::{Hmac, Mac};
+use sha2::Sha256;
+use subtle::{Choice, ConstantTimeEq};
+use talktime_usage::Instant;
+
+/// How far the sender's clock and ours may be apart, both ways: what Standard Webhooks asks for.
+const TOLERANCE_SECONDS: u64 = 300;
+
+/// More than any id that a provider gives; an id is kept in the user's state.
+const ID_LENGTH_MAX: usize = 256;
+
+/// More than a provider sends while it changes over from one secret to the next.
+const SIGNATURES_MAX: usize = 32;
+
+const PREFIX: &str = "whsec_";
+
+/// The headers of a delivery that its signature depends on.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Headers<'a> {
+    /// `webhook-id`.
+    pub id: Option<&'a str>,
+    /// `webhook-timestamp`.
+    pub timestamp: Option<&'a str>,
+    /// `webhook-signature`.
+    pub signature: Option<&'a str>,
+}
+
+/// What the headers of a genuine delivery say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Delivery<'a> {
+    /// The event's id, the same each time that it is delivered.
+    pub id: &'a str,
+    /// When this delivery was sent, in seconds since the epoch.
+    pub sent_at_seconds: i64,
+}
+
+/// Why a delivery is not taken. For the log: the sender is told nothing of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// Nobody can be genuine.
+    #[error("polar_webhook_secret is not set, so no webhook is accepted")]
+    NoSecret,
+    /// A header is not there.
+    #[error("the header {0} is missing")]
+    Missing(&'static str),
+    /// The id is empty, too long, or holds a brace or something unprintable.
+    #[error("webhook-id is not an id")]
+    Id,
+    /// Not a number of seconds.
+    #[error("webhook-timestamp is not a number of seconds")]
+    Timestamp,
+    /// Too old, or from the future: a replay, or one of the clocks is wrong.
+    #[error("webhook-timestamp is more than {TOLERANCE_SECONDS} s from this clock")]
+    Stale,
+    /// No signature is made with the secret over this id, time and body.
+    #[error("no signature fits: the secret is another one, or the body was changed on its way")]
+    Mismatch,
+}
+
+/// The keys that a secret stands for.
+pub struct Keys(Vec<Vec<u8>>);
+
+impl Keys {
+    /// The keys of the configured secret. Polar changed its own rule in September 2026, and a secret does not show from
+    /// which side of that it comes: so there are two keys, the text itself and, where it decodes, the base64 in it.
+    #[must_use]
+    pub fn of(secret: Option<&str>) -> Self {
+        // A secret that was mounted from a file often ends with a newline.
+        let secret = secret.unwrap_or_default().trim();
+        if secret.is_empty() {
+            return Self(Vec::new());
+        }
+        let decoded = STANDARD
+            .decode(secret.strip_prefix(PREFIX).unwrap_or(secret))
+            .ok()
+            .filter(|key| !key.is_empty());
+        Self(
+            std::iter::once(secret.as_bytes().to_vec())
+                .chain(decoded)
+                .collect(),
+        )
+    }
+
+    /// Checks a delivery against the clock and the keys.
+    ///
+    /// # Errors
+    /// When it is not genuine or not recent.
+    pub fn verify<'a>(
+        &self,
+        headers: Headers<'a>,
+        body: &[u8],
+        now: Instant,
+    ) -> Result<Delivery<'a>, Refused> {
+        if self.0.is_empty() {
+            return Err(Refused::NoSecret);
+        }
+        let id = headers.id.ok_or(Refused::Missing("webhook-id"))?;
+        let timestamp = headers
+            .timestamp
+            .ok_or(Refused::Missing("webhook-timestamp"))?;
+        let signature = headers
+            .signature
+            .ok_or(Refused::Missing("webhook-signature"))?;
+        // What is signed is joined by dots. Without a brace in the id, and with a body that is a JSON object, there is
+        // one way only to cut it: nobody can pass a part of a genuine event off as another one.
+        let is_id = (1..=ID_LENGTH_MAX).contains(&id.len())
+            && id
+                .bytes()
+                .all(|byte| byte.is_ascii_graphic() && byte != b'{');
+        if !is_id {
+            return Err(Refused::Id);
+        }
+        // Digits only: the number would read a sign too, which then is not in what was signed.
+        let sent_at_seconds: i64 = timestamp
+            .parse()
+            .ok()
+            .filter(|_| timestamp.bytes().all(|byte| byte.is_ascii_digit()))
+            .ok_or(Refused::Timestamp)?;
+        if sent_at_seconds.abs_diff(now.unix_seconds()) > TOLERANCE_SECONDS {
+            return Err(Refused::Stale);
+        }
+        let given: Vec<Vec<u8>> = signature
+            .split(' ')
+            .filter_map(|signature| signature.strip_prefix("v1,"))
+            .take(SIGNATURES_MAX)
+            .filter_map(|signature| STANDARD.decode(signature).ok())
+            .collect();
+        let mut genuine = Choice::from(0);
+        for key in &self.0 {
+            let expected = sign(key, id, timestamp, body).ok_or(Refused::Mismatch)?;
+            for given in &given {
+                // Every one is compared, so that the time does not tell which fits.
+                genuine |= given.as_slice().ct_eq(&expected);
+            }
+        }
+        if bool::from(genuine) {
+            Ok(Delivery {
+                id,
+                sent_at_seconds,
+            })
+        } else {
+            Err(Refused::Mismatch)
+        }
+    }
+}
+
+/// The signature of `id.timestamp.body`. An HMAC takes a key of any length, so there always is one.
+fn sign(key: &[u8], id: &str, timestamp: &str, body: &[u8]) -> Option<[u8; 32]> {
+    let mut mac = Hmac::<Sha256>::new_from_slice(key).ok()?;
+    for part in [id.as_bytes(), b".", timestamp.as_bytes(), b".", body] {
+        mac.update(part);
+    }
+    Some(mac.finalize().into_bytes().into())
+}
+
+#[cfg(test)]
+mod tests;

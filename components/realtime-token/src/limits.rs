@@ -1,0 +1,23 @@
+//! Every bound of this component, with its reason.
+
+use std::time::Duration;
+
+/// Mints for a session in a minute. A page needs one to connect, and one more for each try after the connection broke
+/// off, of which ours makes six in a minute. More than that is somebody who collects tokens.
+pub const MINTS_PER_MINUTE_MAX: usize = 6;
+
+/// How long a token can be connected with. A page connects at once, or after asking for the microphone.
+pub const CONNECT_WITHIN: Duration = Duration::from_secs(60);
+
+/// How long a provider has in all. Below the 10 s after which the client of ours gives up, so that the page gets an
+/// answer; providers take well under a second.
+pub const EXCHANGE_MAX: Duration = Duration::from_secs(8);
+
+/// How long a provider has until its answer begins, as the host keeps it.
+pub const FIRST_BYTE_MAX: Duration = Duration::from_secs(6);
+
+/// How long a provider may pause within its answer, as the host keeps it.
+pub const BETWEEN_BYTES_MAX: Duration = Duration::from_secs(2);
+
+/// The longest answer that is read. Real ones have up to 2 KiB.
+pub const ANSWER_BYTES_MAX: usize = 64 * 1024;

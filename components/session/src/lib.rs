@@ -1,0 +1,96 @@
+//! `/api/session/*`: may this user talk, for how long, and is the session still alive.
+
+use spin_sdk::http::IntoResponse;
+use spin_sdk::http_service;
+use talktime_api::session::{
+    EndAnswer, EndBody, HeartbeatAnswer, HeartbeatBody, StartAnswer, StartBody, StatusAnswer,
+};
+use talktime_http::Verb::{Get, Post};
+use talktime_http::{Answer, Once, Problem, Request, Service, now, variable};
+use talktime_store::{Settings, SpinKeyValue, SpinSqlite, Users, WriteMark};
+use talktime_usage::{Command, Reply, SessionId, UserId};
+use uuid::Uuid;
+
+#[derive(Clone, Copy)]
+enum Route {
+    Status,
+    Start,
+    Heartbeat,
+    End,
+    OpenApi,
+}
+
+static SERVICE: Service<Route> = Service::new(&[
+    (Get, "/api/session/status", Route::Status),
+    (Post, "/api/session/start", Route::Start),
+    (Post, "/api/session/heartbeat", Route::Heartbeat),
+    (Post, "/api/session/end", Route::End),
+    (Get, "/api/openapi.json", Route::OpenApi),
+])
+.for_browsers();
+
+static UPGRADE_URL: Once<Option<String>> = Once::new();
+
+#[http_service]
+async fn handle(request: spin_sdk::http::Request) -> impl IntoResponse {
+    SERVICE.serve(request, answer).await
+}
+
+async fn answer(route: Route, mut request: Request) -> Result<Answer, Problem> {
+    if matches!(route, Route::OpenApi) {
+        return Ok(Answer::bytes("application/json", talktime_api::openapi::DOCUMENT));
+    }
+    let user = request.user(now()).await?;
+    let settings = Settings::load().await?;
+    let documents = SpinKeyValue::open()?;
+    let ledger = SpinSqlite::default();
+    let users = Users {
+        documents: &documents,
+        ledger: &ledger,
+        policy: &settings.policy,
+        now,
+    };
+    let command = match route {
+        Route::Status | Route::OpenApi => {
+            let upgrade_url = UPGRADE_URL.get(async || variable("upgrade_url").await).await?;
+            let status = users.status(&user).await?;
+            return Answer::ok(&StatusAnswer::new(&status, upgrade_url.clone()));
+        }
+        Route::Start => {
+            let body: StartBody = request.json().await?;
+            Command::Start {
+                session: SessionId::new(Uuid::now_v7()),
+                topic: body.topic,
+                difficulty: body.difficulty,
+                takeover: body.takeover,
+            }
+        }
+        Route::Heartbeat => {
+            let body: HeartbeatBody = request.json().await?;
+            Command::Heartbeat {
+                session: body.session_id,
+            }
+        }
+        Route::End => {
+            let body: EndBody = request.json().await?;
+            Command::End {
+                session: body.session_id,
+                reason: body.reason.unwrap_or_default().into(),
+            }
+        }
+    };
+    let reply = users.apply(&user, &command, &mark(&request, &user)?).await?.reply;
+    match reply {
+        Reply::Started(started) => Answer::ok(&StartAnswer::new(&started, &settings.policy)),
+        Reply::Heard(heard) => Answer::ok(&HeartbeatAnswer::from(&heard)),
+        Reply::Stopped(stopped) => Answer::ok(&EndAnswer::from(&stopped)),
+        other => Err(Problem::internal(format!("an answer of another route: {other:?}"))),
+    }
+}
+
+fn mark(request: &Request, user: &UserId) -> Result<WriteMark, Problem> {
+    Ok(WriteMark {
+        id: request.write_id(user)?,
+        repeatable: request.header("idempotency-key").is_some(),
+    })
+}

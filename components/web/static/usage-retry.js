@@ -1,0 +1,38 @@
+// @ts-check
+/** @import { Environment } from './usage-session.js' */
+
+const FIRST_WAIT_MS = 1000;
+const LONGEST_WAIT_MS = 30_000;
+
+/**
+ * The wait before the next try, after `failures` of them: doubling, with a random half, so that clients that were
+ * cut off together do not come back together.
+ * @param {number} failures at least 1
+ * @param {number | undefined} retryAfterSeconds what the server asked for
+ * @param {() => number} random
+ */
+export function waitMs(failures, retryAfterSeconds, random) {
+  const full = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** (failures - 1));
+  const wait = full * (0.5 + random() / 2);
+  return Math.max(wait, Math.min(LONGEST_WAIT_MS, (retryAfterSeconds ?? 0) * 1000));
+}
+
+/**
+ * Tries `attempt` up to `tries` times while its failure may pass.
+ * @template T
+ * @param {() => Promise<T>} attempt
+ * @param {number} tries
+ * @param {Environment} environment
+ * @returns {Promise<T>}
+ */
+export async function withRetries(attempt, tries, environment) {
+  for (let failures = 1; ; failures += 1) {
+    try {
+      return await attempt();
+    } catch (error) {
+      const { retryable, retryAfterSeconds } = /** @type {import('./usage.js').UsageError} */ (error);
+      if (!retryable || failures >= tries) throw error;
+      await environment.sleep(waitMs(failures, retryAfterSeconds, environment.random));
+    }
+  }
+}

@@ -1,0 +1,96 @@
+import type {
+  Difficulty,
+  EndReason,
+  RealtimeToken,
+  RealtimeTokenRequest,
+  RequestOptions,
+  StartRequest,
+  UsageError,
+  UsageStatus,
+} from './usage.js';
+
+export type SessionState = 'idle' | 'starting' | 'running' | 'ending' | 'ended';
+
+/** This page's `end`, its unload, the server by its rules, or another tab or device. */
+export type EndedBy = 'page' | 'unload' | 'server' | 'elsewhere';
+
+export interface SessionSummary {
+  sessionId: string;
+  /** `replaced`: the server no longer knows this session. */
+  endReason: EndReason | 'replaced';
+  /** Unknown when the server could not be asked. */
+  sessionMinutes: number | undefined;
+  endedBy: EndedBy;
+}
+
+export interface SessionEventMap {
+  /** Anything that a page may show has changed: state, status, connected. */
+  change: Event;
+  /** About once a second while a session runs. */
+  tick: Event;
+  /** Five minutes or less are left; once a session. */
+  warning: Event;
+  ended: CustomEvent<SessionSummary>;
+  /** Something failed that the user should read about. */
+  error: CustomEvent<UsageError>;
+}
+
+/** A session's whole life: start, token, heartbeats, countdown, stop at the limit, end. */
+export class UsageSession extends EventTarget {
+  constructor(options?: UsageSessionOptions);
+  readonly state: SessionState;
+  readonly sessionId: string | undefined;
+  readonly topic: string | undefined;
+  readonly difficulty: Difficulty | undefined;
+  /** The last known usage, kept up to date by every answer. */
+  readonly status: UsageStatus | undefined;
+  /** Of the session that ended last on this page. */
+  readonly summary: SessionSummary | undefined;
+  /** False while heartbeats fail. The session goes on, and stops at its limit, all the same. */
+  readonly connected: boolean;
+  /** Counted down here between two answers. */
+  readonly secondsRemaining: number;
+  /** Whether a new session may be started. */
+  readonly canStart: boolean;
+  /** Reads the usage anew. */
+  refresh(): Promise<UsageStatus>;
+  /** Refused with code `session_active` when one runs elsewhere, unless `takeover` is true. */
+  start(request?: StartRequest): Promise<void>;
+  /** Goes on with the session that this tab ran before it was reloaded. False: there is none to go on with. */
+  resume(): Promise<boolean>;
+  /** A provider token for the running session. */
+  realtimeToken(request?: RealtimeTokenRequest): Promise<RealtimeToken>;
+  end(reason?: 'user_ended' | 'error'): Promise<void>;
+  /** Ends a running session as an unload does, and lets go of the page. */
+  dispose(): void;
+  addEventListener<K extends keyof SessionEventMap>(
+    type: K,
+    listener: (event: SessionEventMap[K]) => void,
+    options?: boolean | AddEventListenerOptions,
+  ): void;
+  addEventListener(
+    type: string,
+    listener: EventListenerOrEventListenerObject | null,
+    options?: boolean | AddEventListenerOptions,
+  ): void;
+}
+
+export interface UsageSessionOptions extends Omit<RequestOptions, 'idempotencyKey' | 'keepalive'> {
+  /** For tests: what is taken from the browser. */
+  environment?: Environment;
+}
+
+export interface Environment {
+  now(): number;
+  sleep(ms: number): Promise<unknown>;
+  random(): number;
+  randomUuid(): string;
+  /** Calls `tick` about twice a second, in a hidden page too. Returns the stop. */
+  startTicker(tick: () => void): () => void;
+  storage: Pick<Storage, 'getItem' | 'setItem' | 'removeItem'> | undefined;
+  locks: Pick<LockManager, 'request'> | undefined;
+  channel: Pick<BroadcastChannel, 'postMessage' | 'addEventListener' | 'close'> | undefined;
+  events: Pick<EventTarget, 'addEventListener' | 'removeEventListener'>;
+  isVisible(): boolean;
+  isReloading(): boolean;
+}

@@ -1,0 +1,327 @@
+//! `/api/internal/*`: plan updates, look-ups and sweeps, for trusted servers and operators.
+
+use serde::{Deserialize, Deserializer, Serialize, de::Error};
+use talktime_store::SweepReport;
+use talktime_store::report::{AlarmTally, PeriodRecord, SessionRecord, Tally};
+use talktime_store::webhook_events::WebhookEvent;
+use talktime_usage::{Minutes, SubscriptionId, UserId};
+use utoipa::ToSchema;
+
+use crate::session::StatusAnswer;
+use crate::timestamp::Timestamp;
+
+/// What a plan update does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum PlanAction {
+    /// Grants the plan that it names.
+    Upgrade,
+    /// Grants the plan that it names, in place of a larger one.
+    Downgrade,
+    /// Grants nothing any more: free, unless another source grants a plan.
+    Cancel,
+}
+
+/// The body of `POST /api/internal/update-plan`.
+#[derive(Debug, Clone, PartialEq, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct UpdatePlanBody {
+    /// Whose plan.
+    #[serde(deserialize_with = "user_id")]
+    #[schema(value_type = String, max_length = 128)]
+    pub user_id: UserId,
+    /// The plan, or one of its aliases. Not needed to cancel.
+    #[serde(default)]
+    pub plan: Option<String>,
+    /// What to do.
+    pub action: PlanAction,
+    /// Whether usage starts afresh: what was used is closed in a period of its own.
+    #[serde(default)]
+    pub reset_usage: bool,
+    /// The first instant of the subscription's period; together with `periodEnd`.
+    #[serde(default)]
+    pub period_start: Option<Timestamp>,
+    /// The first instant after it; together with `periodStart`.
+    #[serde(default)]
+    pub period_end: Option<Timestamp>,
+    /// When it happened, so that a late update does not undo a newer one; now, if not told.
+    #[serde(default)]
+    pub occurred_at: Option<Timestamp>,
+    /// The id of the event behind the update: the same id again changes nothing and gets the first answer.
+    #[serde(default)]
+    #[schema(max_length = 128)]
+    pub event_id: Option<String>,
+    /// The subscription that grants the plan; without it the update is a manual grant of its own.
+    #[serde(default, deserialize_with = "subscription_id")]
+    #[schema(value_type = Option<String>, max_length = 128)]
+    pub subscription_id: Option<SubscriptionId>,
+}
+
+/// `POST /api/internal/update-plan`.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct UpdatePlanAnswer {
+    /// Always true: a refusal has another form.
+    pub success: bool,
+    /// Whether it changed anything: false for an event that is older than what is known.
+    pub applied: bool,
+    /// The status after it.
+    pub status: StatusAnswer,
+}
+
+/// `POST /api/internal/alarm`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+pub struct SweepAnswer {
+    /// Users whose alarm was due when the sweep began.
+    pub due: u64,
+    /// Users handled.
+    pub swept: u64,
+    /// Sessions that it ended.
+    pub ended: u64,
+    /// Periods that it archived.
+    pub archived: u64,
+    /// Users whose handling failed; they are tried again later.
+    pub failed: u64,
+    /// Users whose alarm is still due.
+    pub remaining: u64,
+}
+
+impl From<SweepReport> for SweepAnswer {
+    fn from(report: SweepReport) -> Self {
+        Self {
+            due: report.due,
+            swept: report.swept,
+            ended: report.ended,
+            archived: report.archived,
+            failed: report.failed,
+            remaining: report.remaining,
+        }
+    }
+}
+
+/// `GET /api/internal/users/{id}`.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct UserAnswer {
+    /// The status, as the user sees it.
+    pub status: StatusAnswer,
+    /// The latest sessions in the ledger, newest first.
+    pub sessions: Vec<SessionAnswer>,
+    /// The latest periods in the ledger, newest first.
+    pub periods: Vec<PeriodAnswer>,
+}
+
+/// A session in the ledger.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SessionAnswer {
+    /// Whose.
+    pub user_id: String,
+    /// Its id.
+    pub session_id: String,
+    /// When it started.
+    pub started_at: Timestamp,
+    /// When it ended.
+    pub ended_at: Option<Timestamp>,
+    /// What it cost, or has cost by the last sweep.
+    pub minutes_used: Minutes,
+    /// What it is about.
+    pub topic: Option<String>,
+    /// How hard.
+    pub difficulty: Option<String>,
+    /// Why it ended.
+    pub end_reason: Option<String>,
+}
+
+impl From<SessionRecord> for SessionAnswer {
+    fn from(row: SessionRecord) -> Self {
+        Self {
+            user_id: row.user,
+            session_id: row.id,
+            started_at: row.started_at.into(),
+            ended_at: row.ended_at.map(Timestamp::from),
+            minutes_used: row.minutes_used,
+            topic: row.topic,
+            difficulty: row.difficulty,
+            end_reason: row.end_reason,
+        }
+    }
+}
+
+/// A period in the ledger.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PeriodAnswer {
+    /// Its first instant.
+    pub period_start: Timestamp,
+    /// The first instant after it.
+    pub period_end: Timestamp,
+    /// The plan in force.
+    pub plan: String,
+    /// Minutes used.
+    pub minutes_used: Minutes,
+    /// The plan's minutes.
+    pub minutes_limit: Minutes,
+    /// When the ledger last heard of it.
+    pub synced_at: Timestamp,
+    /// Whether its sum is final.
+    pub archived: bool,
+}
+
+impl From<PeriodRecord> for PeriodAnswer {
+    fn from(row: PeriodRecord) -> Self {
+        Self {
+            period_start: row.start.into(),
+            period_end: row.end.into(),
+            plan: row.plan,
+            minutes_used: row.minutes_used,
+            minutes_limit: row.minutes_limit,
+            synced_at: row.synced_at.into(),
+            archived: row.archived,
+        }
+    }
+}
+
+/// `GET /api/internal/overview`.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct OverviewAnswer {
+    /// When all this was true.
+    pub server_time: Timestamp,
+    /// Sessions that the ledger believes to run, newest first, 50 at most.
+    pub active_sessions: Vec<SessionAnswer>,
+    /// Users and minutes of the current periods.
+    pub minutes_by_plan: Vec<PlanTally>,
+    /// Sessions that ended in the last 30 days.
+    pub ended_by_reason: Vec<ReasonTally>,
+    /// Minutes of each of the last 30 days.
+    pub daily_minutes: Vec<DayTally>,
+    /// Webhook events that no user or product is known for, newest first.
+    pub unmapped_webhooks: Vec<WebhookEventAnswer>,
+    /// The alarms.
+    pub alarms: AlarmsAnswer,
+}
+
+/// What the users of a plan used.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PlanTally {
+    /// The plan.
+    pub plan: String,
+    /// Users in a current period on it.
+    pub users: u64,
+    /// Their minutes.
+    pub minutes_used: u64,
+}
+
+impl From<Tally> for PlanTally {
+    fn from(tally: Tally) -> Self {
+        Self {
+            plan: tally.name,
+            users: tally.count,
+            minutes_used: tally.minutes,
+        }
+    }
+}
+
+/// How sessions ended.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct ReasonTally {
+    /// The end reason.
+    pub reason: String,
+    /// Sessions.
+    pub sessions: u64,
+    /// Their minutes.
+    pub minutes: u64,
+}
+
+impl From<Tally> for ReasonTally {
+    fn from(tally: Tally) -> Self {
+        Self {
+            reason: tally.name,
+            sessions: tally.count,
+            minutes: tally.minutes,
+        }
+    }
+}
+
+/// What was used on a day.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct DayTally {
+    /// The day in UTC, such as `2026-11-25`.
+    pub day: String,
+    /// Minutes of the sessions that started on it.
+    pub minutes: u64,
+}
+
+impl From<Tally> for DayTally {
+    fn from(tally: Tally) -> Self {
+        Self {
+            day: tally.name,
+            minutes: tally.minutes,
+        }
+    }
+}
+
+/// A webhook event that could not be used.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct WebhookEventAnswer {
+    /// Its id at the provider.
+    pub id: String,
+    /// Its type.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// When it came.
+    pub received_at: Timestamp,
+    /// What became of it.
+    pub outcome: String,
+    /// The ids in it, as JSON.
+    pub detail: Option<String>,
+}
+
+impl From<WebhookEvent> for WebhookEventAnswer {
+    fn from(event: WebhookEvent) -> Self {
+        Self {
+            id: event.id,
+            kind: event.kind,
+            received_at: event.received_at.into(),
+            outcome: event.outcome,
+            detail: event.detail,
+        }
+    }
+}
+
+/// How the alarms stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AlarmsAnswer {
+    /// Due and not yet handled.
+    pub due: u64,
+    /// Failed at least once since they last worked.
+    pub failing: u64,
+    /// How late the most overdue one is.
+    pub oldest_due_seconds: u64,
+}
+
+impl From<AlarmTally> for AlarmsAnswer {
+    fn from(tally: AlarmTally) -> Self {
+        Self {
+            due: tally.due,
+            failing: tally.failing,
+            oldest_due_seconds: tally.oldest_due.as_secs(),
+        }
+    }
+}
+
+fn user_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<UserId, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    UserId::parse(&text).map_err(D::Error::custom)
+}
+
+fn subscription_id<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<SubscriptionId>, D::Error> {
+    Option::<String>::deserialize(deserializer)?
+        .map(|text| SubscriptionId::parse(&text))
+        .transpose()
+        .map_err(D::Error::custom)
+}

@@ -1,0 +1,450 @@
+//! The key-value store: Spin's SQLite file, with the behaviour of the backend that is to be tested.
+
+use std::{collections::HashMap, rc::Rc, sync::Mutex};
+
+use rusqlite::{Connection, named_params, params, types::Value};
+
+use crate::logs::lock;
+
+/// Spin's limit on what one call may give back, in bytes.
+pub(crate) const RESULT_BYTES_MAX: usize = 128 << 20;
+
+const SELECT: &str = "SELECT value FROM spin_key_value WHERE store=$1 AND key=$2";
+const UPSERT: &str = "INSERT INTO spin_key_value (store, key, value) VALUES ($1, $2, $3)
+    ON CONFLICT(store, key) DO UPDATE SET value=$3";
+
+/// Which backend's behaviour the store has. All of them keep their data in the same SQLite file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum KvBehaviour {
+    /// Spin's SQLite backend, the default of `spin up`: a swap compares the value that `current` last saw, and is an
+    /// unconditional upsert when it saw none.
+    #[default]
+    Sqlite,
+    /// Spin's Redis backend: a swap is applied if nothing wrote the key since `current`, and reports `cas-failed`
+    /// always, also when it was applied. `increment` counts in decimal text.
+    Redis,
+    /// What the interface promises: versions are compared, a swap after nothing seen only inserts, and the answer is true.
+    Correct,
+}
+
+/// One compare-and-swap of a guest.
+#[derive(Debug)]
+pub(crate) struct Cas {
+    pub(crate) store: String,
+    pub(crate) key: String,
+    /// The store's number in the guest's table, for the next attempt.
+    pub(crate) bucket: u32,
+    seen: Mutex<Seen>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Seen {
+    value: Option<Vec<u8>>,
+    version: u64,
+    /// `current` was called.
+    is_read: bool,
+}
+
+/// How a swap went, unless the store itself failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Swap {
+    Done,
+    Lost,
+}
+
+type Result<T> = std::result::Result<T, String>;
+
+/// All stores of a host. Spin shares one connection among them, and so does this.
+#[derive(Debug)]
+pub(crate) struct KeyValue {
+    connection: Mutex<Connection>,
+    behaviour: KvBehaviour,
+    /// Writes to each key through this host; what Redis and the versioned backends watch.
+    versions: Mutex<HashMap<(String, String), u64>>,
+}
+
+impl KeyValue {
+    pub(crate) fn new(connection: Connection, behaviour: KvBehaviour) -> Self {
+        Self {
+            connection: Mutex::new(connection),
+            behaviour,
+            versions: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn get(&self, store: &str, key: &str) -> Result<Option<Vec<u8>>> {
+        limited(select(&lock(&self.connection), store, key)?)
+    }
+
+    pub(crate) fn set(&self, store: &str, key: &str, value: &[u8]) -> Result<()> {
+        let connection = lock(&self.connection);
+        upsert(&connection, store, key, value)?;
+        self.written(store, key);
+        Ok(())
+    }
+
+    pub(crate) fn delete(&self, store: &str, key: &str) -> Result<()> {
+        let connection = lock(&self.connection);
+        let sql = "DELETE FROM spin_key_value WHERE store=$1 AND key=$2";
+        let count = connection
+            .prepare_cached(sql)
+            .and_then(|mut s| s.execute([store, key]))
+            .map_err(text)?;
+        if count > 0 {
+            self.written(store, key);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn exists(&self, store: &str, key: &str) -> Result<bool> {
+        Ok(select(&lock(&self.connection), store, key)?.is_some())
+    }
+
+    pub(crate) fn keys(&self, store: &str) -> Result<Vec<String>> {
+        let connection = lock(&self.connection);
+        let mut statement = connection
+            .prepare_cached("SELECT key FROM spin_key_value WHERE store=$1")
+            .map_err(text)?;
+        let mut bytes = 0;
+        let keys = statement
+            .query_map([store], |row| row.get::<_, String>(0))
+            .map_err(text)?;
+        keys.map(|key| {
+            let key = key.map_err(text)?;
+            bytes += size_of::<String>() + key.len();
+            if bytes > RESULT_BYTES_MAX {
+                Err(too_large())
+            } else {
+                Ok(key)
+            }
+        })
+        .collect()
+    }
+
+    /// The keys that are there, with their values, in the file's order: absent ones are left out, as Spin does.
+    pub(crate) fn get_many(
+        &self,
+        store: &str,
+        keys: Vec<String>,
+    ) -> Result<Vec<(String, Option<Vec<u8>>)>> {
+        let connection = lock(&self.connection);
+        let sql =
+            "SELECT key, value FROM spin_key_value WHERE store=:store AND key IN rarray(:keys)";
+        let mut statement = connection.prepare_cached(sql).map_err(text)?;
+        let mut bytes = 0;
+        let rows = statement
+            .query_map(
+                named_params! {":store": store, ":keys": array(keys)},
+                |row| Ok((row.get::<_, String>(0)?, row.get::<_, Vec<u8>>(1)?)),
+            )
+            .map_err(text)?;
+        rows.map(|row| {
+            let (key, value) = row.map_err(text)?;
+            bytes += size_of::<(String, Option<Vec<u8>>)>() + key.len() + value.len();
+            if bytes > RESULT_BYTES_MAX {
+                Err(too_large())
+            } else {
+                Ok((key, Some(value)))
+            }
+        })
+        .collect()
+    }
+
+    pub(crate) fn set_many(&self, store: &str, pairs: &[(String, Vec<u8>)]) -> Result<()> {
+        let mut connection = lock(&self.connection);
+        let transaction = connection.transaction().map_err(text)?;
+        for (key, value) in pairs {
+            upsert(&transaction, store, key, value)?;
+        }
+        transaction.commit().map_err(text)?;
+        for (key, _) in pairs {
+            self.written(store, key);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn delete_many(&self, store: &str, keys: Vec<String>) -> Result<()> {
+        let connection = lock(&self.connection);
+        for key in &keys {
+            self.written(store, key);
+        }
+        let sql = "DELETE FROM spin_key_value WHERE store=:store AND key IN rarray(:keys)";
+        connection
+            .prepare_cached(sql)
+            .and_then(|mut s| s.execute(named_params! {":store": store, ":keys": array(keys)}))
+            .map_err(text)?;
+        Ok(())
+    }
+
+    pub(crate) fn increment(&self, store: &str, key: &str, delta: i64) -> Result<i64> {
+        let mut connection = lock(&self.connection);
+        // Deferred, as in Spin: under other writers its upgrade fails with "database is locked".
+        let transaction = connection.transaction().map_err(text)?;
+        let old = match select(&transaction, store, key)? {
+            None => 0,
+            Some(bytes) => self.number(&bytes)?,
+        };
+        let new = old
+            .checked_add(delta)
+            .ok_or_else(|| "increment or decrement would overflow".to_owned())?;
+        let bytes = if self.behaviour == KvBehaviour::Redis {
+            new.to_string().into_bytes()
+        } else {
+            new.to_le_bytes().to_vec()
+        };
+        upsert(&transaction, store, key, &bytes)?;
+        transaction.commit().map_err(text)?;
+        self.written(store, key);
+        Ok(new)
+    }
+
+    fn number(&self, bytes: &[u8]) -> Result<i64> {
+        if self.behaviour == KvBehaviour::Redis {
+            let number = std::str::from_utf8(bytes)
+                .ok()
+                .and_then(|text| text.parse().ok());
+            return number.ok_or_else(|| "value is not an integer or out of range".to_owned());
+        }
+        // Spin panics here; an error says the same with less damage.
+        bytes
+            .try_into()
+            .map(i64::from_le_bytes)
+            .map_err(|_| "incorrect length".to_owned())
+    }
+
+    pub(crate) fn cas(&self, store: &str, key: &str, bucket: u32) -> Cas {
+        let version = self.version(store, key);
+        let seen = Seen {
+            value: None,
+            version,
+            is_read: false,
+        };
+        Cas {
+            store: store.to_owned(),
+            key: key.to_owned(),
+            bucket,
+            seen: Mutex::new(seen),
+        }
+    }
+
+    pub(crate) fn current(&self, cas: &Cas) -> Result<Option<Vec<u8>>> {
+        let connection = lock(&self.connection);
+        let value = select(&connection, &cas.store, &cas.key)?;
+        let version = self.version(&cas.store, &cas.key);
+        *lock(&cas.seen) = Seen {
+            value: value.clone(),
+            version,
+            is_read: true,
+        };
+        limited(value)
+    }
+
+    pub(crate) fn swap(&self, cas: &Cas, value: &[u8]) -> Result<Swap> {
+        let seen = lock(&cas.seen).clone();
+        let connection = lock(&self.connection);
+        let swap = match self.behaviour {
+            KvBehaviour::Sqlite => {
+                if let Some(old) = &seen.value {
+                    update(&connection, cas, old, value)?
+                } else {
+                    upsert(&connection, &cas.store, &cas.key, value)?;
+                    Swap::Done
+                }
+            }
+            // The version sees writes that put the same bytes back; the value sees those of other hosts on the file.
+            KvBehaviour::Redis if !seen.is_read => {
+                upsert(&connection, &cas.store, &cas.key, value)?;
+                Swap::Done
+            }
+            KvBehaviour::Redis | KvBehaviour::Correct => {
+                if self.version(&cas.store, &cas.key) != seen.version {
+                    Swap::Lost
+                } else if let Some(old) = &seen.value {
+                    update(&connection, cas, old, value)?
+                } else {
+                    insert(&connection, cas, value)?
+                }
+            }
+        };
+        if swap == Swap::Done {
+            self.written(&cas.store, &cas.key);
+        }
+        Ok(if self.behaviour == KvBehaviour::Redis {
+            Swap::Lost
+        } else {
+            swap
+        })
+    }
+
+    fn version(&self, store: &str, key: &str) -> u64 {
+        if self.behaviour == KvBehaviour::Sqlite {
+            return 0;
+        }
+        lock(&self.versions)
+            .get(&(store.to_owned(), key.to_owned()))
+            .copied()
+            .unwrap_or_default()
+    }
+
+    /// Called with the connection locked, so that a swap sees a write and its version together.
+    fn written(&self, store: &str, key: &str) {
+        if self.behaviour != KvBehaviour::Sqlite {
+            *lock(&self.versions)
+                .entry((store.to_owned(), key.to_owned()))
+                .or_default() += 1;
+        }
+    }
+}
+
+fn select(connection: &Connection, store: &str, key: &str) -> Result<Option<Vec<u8>>> {
+    let mut statement = connection.prepare_cached(SELECT).map_err(text)?;
+    let mut rows = statement.query([store, key]).map_err(text)?;
+    rows.next()
+        .and_then(|row| row.map(|row| row.get(0)).transpose())
+        .map_err(text)
+}
+
+fn upsert(connection: &Connection, store: &str, key: &str, value: &[u8]) -> Result<()> {
+    connection
+        .prepare_cached(UPSERT)
+        .and_then(|mut s| s.execute(params![store, key, value]))
+        .map_err(text)?;
+    Ok(())
+}
+
+fn update(connection: &Connection, cas: &Cas, old: &[u8], value: &[u8]) -> Result<Swap> {
+    let sql = "UPDATE spin_key_value SET value=$1 WHERE store=$2 AND key=$3 AND value=$4";
+    let parameters = params![value, cas.store, cas.key, old];
+    let count = connection
+        .prepare_cached(sql)
+        .and_then(|mut s| s.execute(parameters))
+        .map_err(text)?;
+    Ok(if count == 1 { Swap::Done } else { Swap::Lost })
+}
+
+fn insert(connection: &Connection, cas: &Cas, value: &[u8]) -> Result<Swap> {
+    let sql =
+        "INSERT INTO spin_key_value (store, key, value) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
+    let parameters = params![cas.store, cas.key, value];
+    let count = connection
+        .prepare_cached(sql)
+        .and_then(|mut s| s.execute(parameters))
+        .map_err(text)?;
+    Ok(if count == 1 { Swap::Done } else { Swap::Lost })
+}
+
+fn array(keys: Vec<String>) -> Rc<Vec<Value>> {
+    Rc::new(keys.into_iter().map(Value::from).collect())
+}
+
+fn limited(value: Option<Vec<u8>>) -> Result<Option<Vec<u8>>> {
+    let bytes = size_of::<Option<Vec<u8>>>() + value.as_ref().map_or(0, Vec::len);
+    if bytes > RESULT_BYTES_MAX {
+        Err(too_large())
+    } else {
+        Ok(value)
+    }
+}
+
+fn too_large() -> String {
+    format!("query result exceeds limit of {RESULT_BYTES_MAX} bytes")
+}
+
+/// Spin gives guests the debug form of SQLite's errors; code that reads them must see the same here.
+#[expect(clippy::needless_pass_by_value, reason = "used as map_err's function")]
+fn text(error: rusqlite::Error) -> String {
+    format!("{error:?}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::{Files, Storage};
+
+    fn check(behaviour: KvBehaviour, test: impl FnOnce(&KeyValue)) {
+        let files = Files::open(&Storage::Memory).unwrap();
+        test(&KeyValue::new(
+            files.key_value_connection().unwrap(),
+            behaviour,
+        ));
+    }
+
+    fn cas_after_current(kv: &KeyValue) -> Cas {
+        let cas = kv.cas("s", "k", 0);
+        kv.current(&cas).unwrap();
+        cas
+    }
+
+    #[test]
+    fn sqlite_swap_after_nothing_seen_overwrites() {
+        check(KvBehaviour::Sqlite, |kv| {
+            let cas = cas_after_current(kv);
+            kv.set("s", "k", b"other").unwrap();
+            assert_eq!(kv.swap(&cas, b"mine").unwrap(), Swap::Done);
+            assert_eq!(kv.get("s", "k").unwrap().unwrap(), b"mine");
+            let cas = cas_after_current(kv);
+            kv.set("s", "k", b"x").unwrap();
+            assert_eq!(kv.swap(&cas, b"y").unwrap(), Swap::Lost);
+            kv.set("s", "k", b"mine").unwrap();
+            assert_eq!(
+                kv.swap(&cas, b"y").unwrap(),
+                Swap::Done,
+                "it compares bytes"
+            );
+        });
+    }
+
+    #[test]
+    fn redis_applies_and_denies() {
+        check(KvBehaviour::Redis, |kv| {
+            let cas = cas_after_current(kv);
+            assert_eq!(kv.swap(&cas, b"mine").unwrap(), Swap::Lost);
+            assert_eq!(kv.get("s", "k").unwrap().unwrap(), b"mine");
+            let cas = cas_after_current(kv);
+            kv.set("s", "k", b"mine").unwrap();
+            assert_eq!(kv.swap(&cas, b"y").unwrap(), Swap::Lost);
+            assert_eq!(
+                kv.get("s", "k").unwrap().unwrap(),
+                b"mine",
+                "a write of the same bytes counts"
+            );
+            assert_eq!(kv.increment("s", "n", 5).unwrap(), 5);
+            assert_eq!(kv.get("s", "n").unwrap().unwrap(), b"5");
+        });
+    }
+
+    #[test]
+    fn correct_compares_versions() {
+        check(KvBehaviour::Correct, |kv| {
+            let (first, second) = (cas_after_current(kv), cas_after_current(kv));
+            assert_eq!(kv.swap(&first, b"1").unwrap(), Swap::Done);
+            assert_eq!(kv.swap(&second, b"2").unwrap(), Swap::Lost);
+            let cas = cas_after_current(kv);
+            kv.set("s", "k", b"2").unwrap();
+            kv.set("s", "k", b"1").unwrap();
+            assert_eq!(kv.swap(&cas, b"3").unwrap(), Swap::Lost);
+            assert_eq!(kv.get("s", "k").unwrap().unwrap(), b"1");
+        });
+    }
+
+    #[test]
+    fn stores_are_apart_and_batches_leave_absent_keys_out() {
+        check(KvBehaviour::Sqlite, |kv| {
+            kv.set_many("s", &[("a".into(), b"1".into()), ("b".into(), b"2".into())])
+                .unwrap();
+            assert!(!kv.exists("t", "a").unwrap());
+            let got = kv.get_many("s", vec!["b".into(), "z".into()]).unwrap();
+            assert_eq!(got, [("b".to_owned(), Some(b"2".to_vec()))]);
+            kv.delete_many("s", vec!["a".into()]).unwrap();
+            assert_eq!(kv.keys("s").unwrap(), ["b"]);
+            kv.delete("s", "b").unwrap();
+            assert_eq!(kv.increment("s", "n", -3).unwrap(), -3);
+            assert_eq!(kv.get("s", "n").unwrap().unwrap(), (-3i64).to_le_bytes());
+            kv.set("s", "n", b"xy").unwrap();
+            assert_eq!(
+                kv.increment("s", "n", 1),
+                Err("incorrect length".to_owned())
+            );
+        });
+    }
+}

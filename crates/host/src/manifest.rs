@@ -1,0 +1,360 @@
+//! `spin.toml`, version 2: the part of it that this host understands.
+//!
+//! Unknown keys are ignored where they cannot change what a component may do; a trigger or a source that
+//! this host cannot honour is an error, so that nothing is dropped in silence.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+use serde::Deserialize;
+
+use crate::error::HostError;
+
+/// A manifest with the folder that its relative paths start from.
+#[derive(Clone, Debug)]
+pub struct Manifest {
+    /// The manifest file.
+    pub path: PathBuf,
+    /// The folder of the manifest: relative paths start here.
+    pub folder: PathBuf,
+    /// The application's name.
+    pub name: String,
+    /// The application's variables, by name.
+    pub variables: BTreeMap<String, VariableConfig>,
+    /// The HTTP triggers, in the manifest's order.
+    pub http_triggers: Vec<HttpTrigger>,
+    /// The cron triggers, in the manifest's order.
+    pub cron_triggers: Vec<CronTrigger>,
+    /// The components, by name.
+    pub components: BTreeMap<String, ComponentConfig>,
+}
+
+/// `[variables]`: one application variable.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VariableConfig {
+    /// Words for people.
+    pub description: Option<String>,
+    /// It has no default; a provider must give its value.
+    #[serde(default)]
+    pub required: bool,
+    /// Its value when no provider has one.
+    pub default: Option<String>,
+    /// Its value is not to be shown.
+    #[serde(default)]
+    pub secret: bool,
+}
+
+/// `[[trigger.http]]`.
+#[derive(Clone, Debug, Deserialize)]
+pub struct HttpTrigger {
+    /// The trigger's id; only used in messages.
+    #[serde(default)]
+    pub id: Option<String>,
+    /// Where it listens.
+    pub route: RouteConfig,
+    /// The component that answers.
+    pub component: String,
+}
+
+/// A route: a pattern, or `{ private = true }` for a component reached only by service chaining.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged)]
+pub enum RouteConfig {
+    /// A pattern such as `/api/session/...`.
+    Pattern(String),
+    /// No route at all.
+    Private {
+        /// Must be true.
+        private: bool,
+    },
+}
+
+/// `[[trigger.cron]]`.
+#[derive(Clone, Debug, Deserialize)]
+pub struct CronTrigger {
+    /// The component that exports `handle-cron-event`.
+    pub component: String,
+    /// Seconds, minutes, hours, day of month, month, day of week (and year, if given).
+    pub cron_expression: String,
+}
+
+/// `[component.x]`.
+#[derive(Clone, Debug, Deserialize)]
+pub struct ComponentConfig {
+    /// The wasm file, relative to the manifest.
+    pub source: String,
+    /// Words for people.
+    #[serde(default)]
+    pub description: String,
+    /// The component's variables: templates over the application's.
+    #[serde(default)]
+    pub variables: BTreeMap<String, String>,
+    /// Environment variables of the guest.
+    #[serde(default)]
+    pub environment: BTreeMap<String, String>,
+    /// Files that the guest can read.
+    #[serde(default)]
+    pub files: Vec<FilesConfig>,
+    /// Globs of files to leave out.
+    #[serde(default)]
+    pub exclude_files: Vec<String>,
+    /// Where the guest may connect to.
+    #[serde(default)]
+    pub allowed_outbound_hosts: Vec<String>,
+    /// The key-value stores that it may open.
+    #[serde(default)]
+    pub key_value_stores: Vec<String>,
+    /// The databases that it may open.
+    #[serde(default)]
+    pub sqlite_databases: Vec<String>,
+    /// How it is built.
+    pub build: Option<BuildConfig>,
+}
+
+/// One item of `files`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged)]
+pub enum FilesConfig {
+    /// A glob, relative to the manifest; the guest sees the same relative paths.
+    Pattern(String),
+    /// A folder or file, put somewhere else in the guest's tree.
+    Placement {
+        /// Relative to the manifest.
+        source: String,
+        /// In the guest, absolute.
+        destination: String,
+    },
+}
+
+/// `[component.x.build]`.
+#[derive(Clone, Debug, Deserialize)]
+pub struct BuildConfig {
+    /// The command, or several.
+    pub command: Commands,
+    /// Where it runs, relative to the manifest.
+    pub workdir: Option<String>,
+}
+
+/// One build command or several, run in order.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged)]
+pub enum Commands {
+    /// One.
+    Single(String),
+    /// Several.
+    Multiple(Vec<String>),
+}
+
+impl Commands {
+    /// The commands, in order.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        match self {
+            Self::Single(command) => std::slice::from_ref(command),
+            Self::Multiple(commands) => commands,
+        }
+        .iter()
+        .map(String::as_str)
+    }
+}
+
+#[derive(Deserialize)]
+struct File {
+    spin_manifest_version: u32,
+    application: Application,
+    #[serde(default)]
+    variables: BTreeMap<String, VariableConfig>,
+    #[serde(default)]
+    trigger: Triggers,
+    #[serde(default)]
+    component: BTreeMap<String, ComponentConfig>,
+}
+
+#[derive(Deserialize)]
+struct Application {
+    name: String,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Triggers {
+    #[serde(default)]
+    http: Vec<HttpTrigger>,
+    #[serde(default)]
+    cron: Vec<CronTrigger>,
+}
+
+impl Manifest {
+    /// Reads and checks a manifest.
+    ///
+    /// # Errors
+    /// When the file cannot be read, is not a Spin manifest of version 2, or refers to something it does not define.
+    pub fn read(path: impl AsRef<Path>) -> Result<Self, HostError> {
+        let path = path.as_ref();
+        let unreadable = |cause| HostError::ManifestUnreadable {
+            path: path.to_owned(),
+            cause,
+        };
+        // A folder may be given in place of its spin.toml, as with Spin's `--from`.
+        let path = if path.is_dir() {
+            path.join("spin.toml")
+        } else {
+            path.to_owned()
+        };
+        let path = std::path::absolute(&path).map_err(unreadable)?;
+        let text =
+            std::fs::read_to_string(&path).map_err(|cause| HostError::ManifestUnreadable {
+                path: path.clone(),
+                cause,
+            })?;
+        Self::parse(&text, &path)
+    }
+
+    /// Parses a manifest's text; `path` gives the folder and the words of the errors.
+    ///
+    /// # Errors
+    /// As [`Manifest::read`].
+    pub fn parse(text: &str, path: &Path) -> Result<Self, HostError> {
+        let invalid = |line, message| HostError::ManifestInvalid {
+            path: path.to_owned(),
+            line,
+            message,
+        };
+        let file: File = toml::from_str(text).map_err(|error| {
+            let line = error.span().map(|span| line_of(text, span.start));
+            invalid(line, error.message().to_owned())
+        })?;
+        if file.spin_manifest_version != 2 {
+            let line = find_line(text, "spin_manifest_version");
+            return Err(invalid(
+                line,
+                format!(
+                    "spin_manifest_version is {}, this host reads version 2",
+                    file.spin_manifest_version
+                ),
+            ));
+        }
+        for (name, variable) in &file.variables {
+            if variable.required == variable.default.is_some() {
+                let message = format!(
+                    "variable `{name}` needs either `required = true` or a `default`, and not both"
+                );
+                return Err(invalid(find_line(text, name), message));
+            }
+        }
+        let http = file.trigger.http.iter().map(|trigger| &trigger.component);
+        let cron = file.trigger.cron.iter().map(|trigger| &trigger.component);
+        for component in http.chain(cron) {
+            if !file.component.contains_key(component) {
+                let message = format!(
+                    "a trigger names component `{component}`, which has no [component.{component}]"
+                );
+                return Err(invalid(
+                    find_line(text, &format!("\"{component}\"")),
+                    message,
+                ));
+            }
+        }
+        let folder = path.parent().unwrap_or(Path::new(".")).to_owned();
+        Ok(Self {
+            path: path.to_owned(),
+            folder,
+            name: file.application.name,
+            variables: file.variables,
+            http_triggers: file.trigger.http,
+            cron_triggers: file.trigger.cron,
+            components: file.component,
+        })
+    }
+
+    /// Where a component's wasm file is.
+    #[must_use]
+    pub fn wasm_path(&self, component: &ComponentConfig) -> PathBuf {
+        self.folder.join(&component.source)
+    }
+}
+
+fn line_of(text: &str, offset: usize) -> usize {
+    text.bytes()
+        .take(offset)
+        .filter(|byte| *byte == b'\n')
+        .count()
+        + 1
+}
+
+fn find_line(text: &str, needle: &str) -> Option<usize> {
+    text.find(needle).map(|offset| line_of(text, offset))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEAD: &str = "spin_manifest_version = 2\n[application]\nname = \"x\"\n";
+
+    fn check(rest: &str) -> Result<Manifest, String> {
+        Manifest::parse(&format!("{HEAD}{rest}"), Path::new("/app/spin.toml"))
+            .map_err(|e| e.to_string())
+    }
+
+    #[test]
+    fn reads_what_talktime_uses() {
+        let manifest = check(
+            r#"
+[variables]
+token = { required = true, secret = true }
+limit = { default = "5" }
+[[trigger.http]]
+route = "/a/..."
+component = "a"
+[[trigger.http]]
+route = { private = true }
+component = "a"
+[[trigger.cron]]
+component = "a"
+cron_expression = "*/5 * * * * *"
+[component.a]
+source = "a.wasm"
+files = ["x/*", { source = "assets", destination = "/" }]
+key_value_stores = ["default"]
+[component.a.variables]
+t = "{{ token }}"
+[component.a.build]
+command = ["one", "two"]
+"#,
+        )
+        .unwrap();
+        assert!(manifest.variables["token"].secret);
+        assert_eq!(manifest.http_triggers.len(), 2);
+        assert_eq!(manifest.cron_triggers[0].cron_expression, "*/5 * * * * *");
+        let component = &manifest.components["a"];
+        assert_eq!(manifest.wasm_path(component), Path::new("/app/a.wasm"));
+        assert_eq!(
+            component
+                .build
+                .as_ref()
+                .unwrap()
+                .command
+                .iter()
+                .collect::<Vec<_>>(),
+            ["one", "two"]
+        );
+    }
+
+    #[test]
+    fn errors_name_file_and_line() {
+        let error = check("[component.a]\nsource = 5\n").unwrap_err();
+        assert!(error.starts_with("/app/spin.toml:5: "), "{error}");
+        let error = check("[[trigger.redis]]\nx = 1\n").unwrap_err();
+        assert!(error.contains("redis"), "{error}");
+        let error = check("[[trigger.http]]\nroute = \"/\"\ncomponent = \"b\"\n").unwrap_err();
+        assert!(
+            error.starts_with("/app/spin.toml:6: ") && error.contains("[component.b]"),
+            "{error}"
+        );
+        let error = check("[variables]\nv = {}\n").unwrap_err();
+        assert!(error.contains("`v` needs either"), "{error}");
+    }
+}

@@ -1,0 +1,123 @@
+//! Where the data is: Spin's own two files in Spin's own place, or a private folder that goes when the host goes.
+
+use std::path::{Path, PathBuf};
+
+use rusqlite::Connection;
+use tempfile::TempDir;
+
+use crate::error::HostError;
+
+/// The name that Spin gives the key-value file.
+const KEY_VALUE_FILE: &str = "sqlite_key_value.db";
+
+/// The name that Spin gives the default database's file.
+const LEDGER_FILE: &str = "sqlite_db.db";
+
+/// Spin's table, so that `spin up` can run on the same file.
+const KEY_VALUE_TABLE: &str = "CREATE TABLE IF NOT EXISTS spin_key_value (
+    store TEXT NOT NULL,
+    key   TEXT NOT NULL,
+    value BLOB NOT NULL,
+
+    PRIMARY KEY (store, key)
+)";
+
+/// Where a host keeps its data.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Storage {
+    /// Private to the host, and gone with it. Real files in a temporary folder, so that several connections behave as
+    /// they do in earnest; nothing is flushed to the disk.
+    #[default]
+    Memory,
+    /// A folder, usually `.spin`, with the files that Spin itself would use.
+    Directory(PathBuf),
+}
+
+impl Storage {
+    /// Makes the folder and the key-value file, so that whoever runs on them next, Spin included, finds them ready.
+    ///
+    /// # Errors
+    /// When the folder cannot be written to.
+    pub fn prepare(&self) -> Result<(), HostError> {
+        Files::open(self).map(drop)
+    }
+}
+
+/// An opened storage.
+#[derive(Debug)]
+pub(crate) struct Files {
+    folder: PathBuf,
+    /// Without a temporary folder, the data is to last: SQLite flushes as Spin lets it.
+    temporary: Option<TempDir>,
+}
+
+impl Files {
+    pub(crate) fn open(storage: &Storage) -> Result<Self, HostError> {
+        let files = match storage {
+            Storage::Directory(folder) => {
+                std::fs::create_dir_all(folder).map_err(|e| storage_error(folder, &e))?;
+                let folder = std::path::absolute(folder).map_err(|e| storage_error(folder, &e))?;
+                Self {
+                    folder,
+                    temporary: None,
+                }
+            }
+            Storage::Memory => {
+                let temporary = tempfile::Builder::new()
+                    .prefix("talktime-")
+                    .tempdir()
+                    .map_err(|e| storage_error(&std::env::temp_dir(), &e))?;
+                Self {
+                    folder: temporary.path().to_owned(),
+                    temporary: Some(temporary),
+                }
+            }
+        };
+        files.prepare_key_value()?;
+        Ok(files)
+    }
+
+    /// Makes the key-value file in WAL mode, in which it commits some four times as often as in the mode that Spin
+    /// would make it in. The mode is a property of the file; one that is there keeps the mode that it has.
+    fn prepare_key_value(&self) -> Result<(), HostError> {
+        let path = self.folder.join(KEY_VALUE_FILE);
+        let prepare = || -> rusqlite::Result<()> {
+            let is_new = !path.exists();
+            let connection = Connection::open(&path)?;
+            if is_new {
+                connection.pragma_update(None, "journal_mode", "WAL")?;
+            }
+            connection.execute(KEY_VALUE_TABLE, [])?;
+            Ok(())
+        };
+        prepare().map_err(|e| storage_error(&path, &e))
+    }
+
+    /// The connection that all key-value stores of a host share, as in Spin.
+    pub(crate) fn key_value_connection(&self) -> rusqlite::Result<Connection> {
+        let connection = self.connect(KEY_VALUE_FILE)?;
+        // For `rarray`, in the batch queries.
+        rusqlite::vtab::array::load_module(&connection)?;
+        Ok(connection)
+    }
+
+    /// A new connection to the ledger, as each of a guest's `open`s is.
+    pub(crate) fn ledger_connection(&self) -> rusqlite::Result<Connection> {
+        self.connect(LEDGER_FILE)
+    }
+
+    fn connect(&self, file: &str) -> rusqlite::Result<Connection> {
+        let connection = Connection::open(self.folder.join(file))?;
+        if self.temporary.is_some() {
+            connection.pragma_update(None, "synchronous", "OFF")?;
+        }
+        Ok(connection)
+    }
+}
+
+fn storage_error(path: &Path, error: &dyn std::fmt::Display) -> HostError {
+    HostError::Storage {
+        path: path.to_owned(),
+        message: error.to_string(),
+    }
+}

@@ -1,0 +1,386 @@
+//! Who gets in, and with which words the others stay out. The time is pinned; the keys are in `testdata`.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use http::header::WWW_AUTHENTICATE;
+use http::{HeaderName, HeaderValue};
+use jsonwebtoken::jwk::Jwk;
+use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use serde_json::{Value, json};
+
+use super::*;
+
+mod tokens;
+
+const JWT_SECRET: &str = "a-shared-secret-of-at-least-32-bytes";
+const INTERNAL_SECRET: &str = "internal-secret-of-the-tests";
+/// 2026-11-25T09:00:00Z.
+const NOW: i64 = 1_795_597_200;
+
+const MALFORMED: &str = "The token cannot be read";
+const ALGORITHM: &str = "The token is signed by an algorithm that is not accepted";
+const UNKNOWN_KEY: &str = "The token is signed by a key that is not known";
+const SIGNATURE: &str = "The token's signature is wrong";
+const NO_EXPIRY: &str = "The token has no expiry";
+const EXPIRED: &str = "The token has expired";
+const NOT_YET: &str = "The token is not valid yet";
+const ISSUER: &str = "The token is from another issuer";
+const AUDIENCE: &str = "The token is for another audience";
+const SUBJECT: &str = "The token names no usable user";
+const NOT_ACCEPTED: &str = "Tokens are not accepted here";
+const WRONG_SECRET: &str = "The internal secret is wrong";
+const NOBODY: &str = "Nobody is signed in";
+
+fn hmac() -> EncodingKey {
+    EncodingKey::from_secret(JWT_SECRET.as_bytes())
+}
+
+fn rsa() -> EncodingKey {
+    EncodingKey::from_rsa_der(include_bytes!("../../testdata/rsa.der"))
+}
+
+fn ec_a() -> EncodingKey {
+    EncodingKey::from_ec_der(include_bytes!("../../testdata/ec-a.der"))
+}
+
+fn ec_b() -> EncodingKey {
+    EncodingKey::from_ec_der(include_bytes!("../../testdata/ec-b.der"))
+}
+
+fn ed25519() -> EncodingKey {
+    EncodingKey::from_ed_der(include_bytes!("../../testdata/ed25519.der"))
+}
+
+/// The public part of a key, as an issuer publishes it.
+fn public(key: &EncodingKey, algorithm: Algorithm, id: Option<&str>) -> Value {
+    let mut jwk = Jwk::from_encoding_key(key, algorithm).expect("a key");
+    jwk.common.key_id = id.map(str::to_owned);
+    json!(jwk)
+}
+
+/// A set of every kind, with two EC keys.
+fn all_keys() -> String {
+    json!({"keys": [
+        public(&rsa(), Algorithm::RS256, Some("rsa")),
+        public(&ec_a(), Algorithm::ES256, Some("ec-a")),
+        public(&ec_b(), Algorithm::ES256, Some("ec-b")),
+        public(&ed25519(), Algorithm::EdDSA, Some("ed")),
+    ]})
+    .to_string()
+}
+
+fn claims() -> Value {
+    json!({"sub": "ada", "exp": NOW + 600})
+}
+
+/// The usual claims and `more`; `null` takes a claim away.
+fn claims_with(more: Value) -> Value {
+    let mut claims = claims();
+    let (Value::Object(all), Value::Object(more)) = (&mut claims, more) else {
+        panic!("claims are an object");
+    };
+    all.extend(more);
+    all.retain(|_, value| !value.is_null());
+    claims
+}
+
+fn signed(algorithm: Algorithm, id: Option<&str>, key: &EncodingKey, claims: &Value) -> String {
+    let mut header = Header::new(algorithm);
+    header.kid = id.map(str::to_owned);
+    jsonwebtoken::encode(&header, claims, key).expect("a token")
+}
+
+fn hs256(claims: &Value) -> String {
+    signed(Algorithm::HS256, None, &hmac(), claims)
+}
+
+/// A token with any header at all, signed by HMAC with `key`.
+fn forged(header: &Value, key: &[u8]) -> String {
+    let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
+    let message = format!("{}.{}", part(header), part(&claims()));
+    let key = EncodingKey::from_secret(key);
+    let signature = jsonwebtoken::crypto::sign(message.as_bytes(), &key, Algorithm::HS256)
+        .expect("a signature");
+    format!("{message}.{signature}")
+}
+
+fn with_secret() -> AuthSettings {
+    AuthSettings {
+        auth_jwt_secret: Some(JWT_SECRET.to_owned()),
+        ..AuthSettings::default()
+    }
+}
+
+fn with_keys(jwks: String) -> AuthSettings {
+    AuthSettings {
+        auth_jwks: Some(jwks),
+        ..AuthSettings::default()
+    }
+}
+
+fn with_everything() -> AuthSettings {
+    AuthSettings {
+        internal_api_secret: Some(INTERNAL_SECRET.to_owned()),
+        auth_jwt_secret: Some(JWT_SECRET.to_owned()),
+        auth_jwks: Some(all_keys()),
+        auth_cookie: Some("session".to_owned()),
+        ..AuthSettings::default()
+    }
+}
+
+fn ask(settings: &AuthSettings, headers: &[(&str, &str)], now: Instant) -> Result<UserId, Problem> {
+    let headers: HeaderMap = headers
+        .iter()
+        .map(|(name, value)| {
+            (
+                HeaderName::from_bytes(name.as_bytes()).expect("a name"),
+                HeaderValue::from_bytes(value.as_bytes()).expect("a value"),
+            )
+        })
+        .collect();
+    Authenticator::from_settings(settings)
+        .expect("usable settings")
+        .user(&headers, now)
+}
+
+/// What a request with these headers gets: the user, or the status and the sentence.
+fn check(settings: &AuthSettings, headers: &[(&str, &str)], expected: Result<&str, (u16, &str)>) {
+    let outcome = ask(settings, headers, Instant::from_unix_seconds(NOW));
+    let outcome = match &outcome {
+        Ok(user) => Ok(user.as_str()),
+        Err(problem) => Err((problem.status().as_u16(), problem.details().error.as_str())),
+    };
+    assert_eq!(outcome, expected, "{headers:?}");
+}
+
+fn check_token(settings: &AuthSettings, token: &str, expected: Result<&str, &str>) {
+    let bearer = format!("Bearer {token}");
+    check(
+        settings,
+        &[("authorization", &bearer)],
+        expected.map_err(|sentence| (401, sentence)),
+    );
+}
+
+#[test]
+fn a_refusal_says_how_to_sign_in_and_nothing_of_the_token() {
+    let challenge = |headers: &[(&str, &str)]| {
+        let problem =
+            ask(&with_secret(), headers, Instant::from_unix_seconds(NOW)).expect_err("nobody");
+        (problem.headers().to_vec(), problem)
+    };
+    let (headers, _) = challenge(&[]);
+    assert_eq!(
+        headers,
+        [(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))]
+    );
+    let bearer = format!("Bearer {}", hs256(&claims_with(json!({"sub": "s3cret/"}))));
+    let (headers, problem) = challenge(&[("authorization", &bearer)]);
+    assert_eq!(
+        headers,
+        [(
+            WWW_AUTHENTICATE,
+            HeaderValue::from_static(r#"Bearer error="invalid_token""#)
+        )]
+    );
+    assert!(!format!("{problem:?}").contains("s3cret"));
+}
+
+#[test]
+fn a_cookie_carries_a_token_where_one_is_named() {
+    let (token, expired) = (hs256(&claims()), hs256(&json!({"sub": "ada", "exp": 1})));
+    let settings = with_everything();
+    let cookie = |value: &str, expected| check(&settings, &[("cookie", value)], expected);
+    cookie(&format!("session={token}"), Ok("ada"));
+    cookie(&format!("theme=dark; session={token}; x=y"), Ok("ada"));
+    cookie(&format!("session=\"{token}\""), Ok("ada"));
+    cookie(&format!("session={token}; session={expired}"), Ok("ada"));
+    cookie(
+        &format!("session={expired}; session={token}"),
+        Err((401, EXPIRED)),
+    );
+    cookie(&format!("xsession={token}"), Err((401, NOBODY)));
+    cookie(&format!("Session={token}"), Err((401, NOBODY)));
+    cookie("session=", Err((401, NOBODY)));
+    cookie("session", Err((401, NOBODY)));
+    check(
+        &with_secret(),
+        &[("cookie", &format!("session={token}"))],
+        Err((401, NOBODY)),
+    );
+
+    // The header comes first, even when it is the bad one.
+    let session = format!("session={token}");
+    let bearer = format!("Bearer {expired}");
+    check(
+        &settings,
+        &[("authorization", &bearer), ("cookie", &session)],
+        Err((401, EXPIRED)),
+    );
+    check(
+        &settings,
+        &[("authorization", "Basic YTpi"), ("cookie", &session)],
+        Ok("ada"),
+    );
+}
+
+#[test]
+fn authorization_is_read_leniently_and_only_once() {
+    let token = hs256(&claims());
+    let check = |values: &[&str], expected| {
+        let headers: Vec<_> = values
+            .iter()
+            .map(|value| ("authorization", *value))
+            .collect();
+        check(&with_secret(), &headers, expected);
+    };
+    check(&[&format!("bearer {token}")], Ok("ada"));
+    check(&[&format!("BEARER   {token} ")], Ok("ada"));
+    check(&["Bearer"], Err((401, MALFORMED)));
+    check(&["Basic YTpi"], Err((401, NOBODY)));
+    check(&[&token], Err((401, NOBODY)));
+    let bearer = format!("Bearer {token}");
+    check(
+        &[&bearer, &bearer],
+        Err((401, "The header Authorization cannot be read")),
+    );
+}
+
+#[test]
+fn the_trusted_server_speaks_for_a_user() {
+    let settings = with_everything();
+    let secret = ("x-internal-secret", INTERNAL_SECRET);
+    let bad = |sentence| Err((400, sentence));
+    check(&settings, &[secret, ("x-user-id", "eve")], Ok("eve"));
+    check(&settings, &[secret], bad("X-User-Id: must name the user"));
+    check(
+        &settings,
+        &[secret, ("x-user-id", "")],
+        bad("X-User-Id: must have 1 to 128 characters"),
+    );
+    check(
+        &settings,
+        &[secret, ("x-user-id", "a/b")],
+        bad("X-User-Id: may hold only letters, digits and . _ - @ : | + = ~"),
+    );
+    check(
+        &settings,
+        &[secret, ("x-user-id", "ü")],
+        bad("X-User-Id: must be ASCII"),
+    );
+    check(
+        &settings,
+        &[secret, ("x-user-id", "a"), ("x-user-id", "b")],
+        bad("X-User-Id: must name one user"),
+    );
+    check(&settings, &[("x-user-id", "eve")], Err((401, NOBODY)));
+    let wrong = ("x-internal-secret", "internal-secret-of-the-testz");
+    check(
+        &settings,
+        &[wrong, ("x-user-id", "eve")],
+        Err((401, WRONG_SECRET)),
+    );
+
+    // A token decides before the server's word does; a wrong secret spoils a good token.
+    let good = format!("Bearer {}", hs256(&claims()));
+    let good = ("authorization", good.as_str());
+    check(&settings, &[good, secret, ("x-user-id", "eve")], Ok("ada"));
+    check(&settings, &[good, wrong], Err((401, WRONG_SECRET)));
+    let bad = ("authorization", "Bearer x.y.z");
+    check(
+        &settings,
+        &[bad, secret, ("x-user-id", "eve")],
+        Err((401, MALFORMED)),
+    );
+}
+
+#[test]
+fn what_is_not_configured_lets_nobody_in() {
+    let empty = AuthSettings {
+        internal_api_secret: Some(String::new()),
+        auth_jwt_secret: Some(String::new()),
+        auth_jwks: Some(String::new()),
+        auth_issuer: Some(String::new()),
+        auth_audience: Some(String::new()),
+        auth_cookie: Some(String::new()),
+    };
+    let unsigned_by_nothing = forged(&json!({"alg": "HS256"}), b"");
+    let bearer = format!("Bearer {unsigned_by_nothing}");
+    for settings in [AuthSettings::default(), empty] {
+        check(&settings, &[], Err((401, NOBODY)));
+        check(
+            &settings,
+            &[("authorization", &bearer)],
+            Err((401, NOT_ACCEPTED)),
+        );
+        check(
+            &settings,
+            &[("cookie", &format!("={unsigned_by_nothing}"))],
+            Err((401, NOBODY)),
+        );
+        for secret in ["", "undefined", INTERNAL_SECRET] {
+            check(
+                &settings,
+                &[("x-internal-secret", secret), ("x-user-id", "eve")],
+                Err((401, WRONG_SECRET)),
+            );
+        }
+    }
+}
+
+#[test]
+fn a_setting_that_cannot_be_used_is_named_and_not_quoted() {
+    let check = |settings: AuthSettings, variable: &str| {
+        let error = Authenticator::from_settings(&settings).expect_err(variable);
+        assert_eq!(error.variable, variable);
+        assert!(!error.reason.contains("s3cret"), "{error}");
+    };
+    let some = |value: &str| Some(value.to_owned());
+    check(
+        AuthSettings {
+            auth_jwks: some("s3cret"),
+            ..AuthSettings::default()
+        },
+        "auth_jwks",
+    );
+    check(
+        AuthSettings {
+            auth_jwks: some(r#"{"keys":"s3cret"}"#),
+            ..AuthSettings::default()
+        },
+        "auth_jwks",
+    );
+    check(
+        AuthSettings {
+            auth_jwt_secret: some("s3cret"),
+            ..AuthSettings::default()
+        },
+        "auth_jwt_secret",
+    );
+    check(
+        AuthSettings {
+            internal_api_secret: some("s3cret\n"),
+            ..AuthSettings::default()
+        },
+        "internal_api_secret",
+    );
+    check(
+        AuthSettings {
+            auth_cookie: some("a b"),
+            ..AuthSettings::default()
+        },
+        "auth_cookie",
+    );
+}
+
+#[test]
+fn an_authenticator_does_not_show_its_secrets() {
+    let text = format!(
+        "{:?}",
+        Authenticator::from_settings(&with_everything()).expect("usable settings")
+    );
+    assert!(
+        !text.contains(JWT_SECRET) && !text.contains(INTERNAL_SECRET),
+        "{text}"
+    );
+}

@@ -1,0 +1,265 @@
+//! Which web pages may use the API: CORS for those that call it, and a guard against those that abuse a cookie.
+
+use http::header::{
+    ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
+    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE,
+    ACCESS_CONTROL_REQUEST_METHOD, AUTHORIZATION, COOKIE, HOST, ORIGIN, VARY,
+};
+use http::{HeaderMap, HeaderValue, Method, Uri};
+
+use talktime_config::Misconfigured;
+
+/// The variable that lists the origins.
+pub const VARIABLE: &str = "cors_allowed_origins";
+
+/// How long a browser may remember a preflight, in seconds: Chromium's own default is 5, and a change of
+/// configuration should not take longer than a coffee to arrive.
+const MAX_AGE_SECONDS: &str = "600";
+
+/// The origins whose pages may call the API with the user's credentials.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Cors {
+    origins: Vec<String>,
+}
+
+impl Cors {
+    /// Reads origins like `https://app.example.com`, separated by commas or white space.
+    ///
+    /// # Errors
+    /// When one of them is no origin, or has a wildcard: browsers refuse wildcards together with credentials.
+    pub fn parse(list: &str) -> Result<Self, Misconfigured> {
+        let origins = list
+            .split(|character: char| character == ',' || character.is_whitespace())
+            .filter(|entry| !entry.is_empty())
+            .map(|entry| {
+                if is_origin(entry) {
+                    Ok(entry.to_ascii_lowercase())
+                } else {
+                    Err(Misconfigured::new(
+                        VARIABLE,
+                        format!("{entry:?} is not an origin; write scheme://host[:port], without * and without a path"),
+                    ))
+                }
+            })
+            .collect::<Result<_, _>>()?;
+        Ok(Self { origins })
+    }
+
+    /// Whether a request is a browser's question before the real request. It is answered before anything else, because
+    /// it carries no credentials.
+    #[must_use]
+    pub fn is_preflight(method: &Method, headers: &HeaderMap) -> bool {
+        method == Method::OPTIONS
+            && headers.contains_key(ORIGIN)
+            && headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD)
+    }
+
+    /// The headers that every answer to this request carries, refusals too.
+    #[must_use]
+    pub fn headers(&self, request: &HeaderMap) -> HeaderMap {
+        let mut headers = HeaderMap::from_iter([(VARY, HeaderValue::from_static("Origin"))]);
+        if let Some(origin) = self.allowed(request) {
+            headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
+            headers.insert(
+                ACCESS_CONTROL_ALLOW_CREDENTIALS,
+                HeaderValue::from_static("true"),
+            );
+            headers.insert(
+                ACCESS_CONTROL_EXPOSE_HEADERS,
+                HeaderValue::from_static("Retry-After"),
+            );
+        }
+        headers
+    }
+
+    /// What the answer to a preflight carries on top of [`Cors::headers`].
+    #[must_use]
+    pub fn preflight_headers(&self, request: &HeaderMap) -> HeaderMap {
+        if self.allowed(request).is_none() {
+            return HeaderMap::new();
+        }
+        HeaderMap::from_iter([
+            (
+                ACCESS_CONTROL_ALLOW_METHODS,
+                HeaderValue::from_static("GET, POST"),
+            ),
+            (
+                ACCESS_CONTROL_ALLOW_HEADERS,
+                HeaderValue::from_static("authorization, content-type, idempotency-key"),
+            ),
+            (
+                ACCESS_CONTROL_MAX_AGE,
+                HeaderValue::from_static(MAX_AGE_SECONDS),
+            ),
+        ])
+    }
+
+    /// Whether a page of another site may be using the user's cookie for a change (cross-site request forgery).
+    ///
+    /// A body counts as JSON whatever its content type says, so a form of any site could send one without a preflight.
+    /// A request whose only credential can be a cookie must therefore come from an allowed origin or from our own. A
+    /// browser says where from: by `Sec-Fetch-Site`, else by `Origin`; a client that says neither is no browser.
+    #[must_use]
+    pub fn is_forged(&self, request: &HeaderMap) -> bool {
+        if !request.contains_key(COOKIE)
+            || request.contains_key(AUTHORIZATION)
+            || self.allowed(request).is_some()
+        {
+            return false;
+        }
+        if let Some(site) = request.get("sec-fetch-site") {
+            return site != "same-origin" && site != "none";
+        }
+        let Some(origin) = request.get(ORIGIN) else {
+            return false;
+        };
+        let own = request.get(HOST).map(HeaderValue::as_bytes);
+        let from = origin
+            .to_str()
+            .ok()
+            .and_then(|origin| origin.split_once("://"))
+            .map(|(_, authority)| authority.as_bytes());
+        from.is_none() || from != own
+    }
+
+    fn allowed<'a>(&self, request: &'a HeaderMap) -> Option<&'a HeaderValue> {
+        request
+            .get(ORIGIN)
+            .filter(|origin| self.origins.iter().any(|own| *origin == own.as_str()))
+    }
+}
+
+/// `scheme://host[:port]` and nothing after it.
+fn is_origin(text: &str) -> bool {
+    let Ok(uri) = text.parse::<Uri>() else {
+        return false;
+    };
+    match (uri.scheme_str(), uri.authority()) {
+        (Some(scheme), Some(authority)) => {
+            !text.contains(['*', '@']) && text == format!("{scheme}://{authority}")
+        }
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+        pairs
+            .iter()
+            .map(|(name, value)| {
+                (
+                    http::HeaderName::from_static(name),
+                    HeaderValue::from_static(value),
+                )
+            })
+            .collect()
+    }
+
+    #[test]
+    fn origins_are_read_exactly() {
+        let check = |list: &str, expected: Option<&[&str]>| {
+            let outcome = Cors::parse(list);
+            if let Err(error) = &outcome {
+                assert_eq!(error.variable, "cors_allowed_origins");
+            }
+            let origins = outcome.ok().map(|cors| cors.origins);
+            assert_eq!(
+                origins,
+                expected.map(|list| list.iter().map(ToString::to_string).collect()),
+                "{list:?}"
+            );
+        };
+        check("", Some(&[]));
+        check(
+            "https://a.example,http://localhost:5173\n https://B.example",
+            Some(&[
+                "https://a.example",
+                "http://localhost:5173",
+                "https://b.example",
+            ]),
+        );
+        check("capacitor://localhost", Some(&["capacitor://localhost"]));
+        check("http://[::1]:3000", Some(&["http://[::1]:3000"]));
+        check("*", None);
+        check("https://*.example", None);
+        check("https://a.example/", None);
+        check("https://a.example/app", None);
+        check("https://user@a.example", None);
+        check("a.example", None);
+        check("null", None);
+    }
+
+    #[test]
+    fn only_allowed_origins_get_more_than_vary() {
+        let cors = Cors::parse("https://a.example").expect("an origin");
+        let allowed = headers(&[
+            ("vary", "Origin"),
+            ("access-control-allow-origin", "https://a.example"),
+            ("access-control-allow-credentials", "true"),
+            ("access-control-expose-headers", "Retry-After"),
+        ]);
+        let check = |origin: Option<&'static str>, expected: &HeaderMap| {
+            let request =
+                origin.map_or_else(HeaderMap::new, |origin| headers(&[("origin", origin)]));
+            assert_eq!(cors.headers(&request), *expected, "{origin:?}");
+        };
+        let vary = headers(&[("vary", "Origin")]);
+        check(Some("https://a.example"), &allowed);
+        check(None, &vary);
+        check(Some("https://b.example"), &vary);
+        check(Some("http://a.example"), &vary);
+        check(Some("https://a.example:8443"), &vary);
+        check(Some("https://a.example.evil.test"), &vary);
+        check(Some("null"), &vary);
+        assert!(Cors::default().headers(&headers(&[("origin", "")])) == vary);
+    }
+
+    #[test]
+    fn a_cookie_is_good_only_for_our_own_pages() {
+        let cors = Cors::parse("https://a.example").expect("an origin");
+        let check = |pairs: &[(&'static str, &'static str)], expected| {
+            assert_eq!(cors.is_forged(&headers(pairs)), expected, "{pairs:?}");
+        };
+        let cookie = ("cookie", "t=1");
+        let host = ("host", "api.example");
+        check(&[], false);
+        check(&[("origin", "https://evil.test"), host], false);
+        check(&[cookie], false);
+        check(&[cookie, ("origin", "https://a.example")], false);
+        check(
+            &[
+                cookie,
+                ("origin", "https://a.example"),
+                ("sec-fetch-site", "cross-site"),
+            ],
+            false,
+        );
+        check(&[cookie, ("origin", "https://api.example"), host], false);
+        check(
+            &[
+                cookie,
+                ("origin", "https://x.test"),
+                ("sec-fetch-site", "same-origin"),
+            ],
+            false,
+        );
+        check(&[cookie, ("sec-fetch-site", "none")], false);
+        check(&[cookie, ("origin", "https://evil.test"), host], true);
+        check(&[cookie, ("origin", "null"), host], true);
+        check(&[cookie, ("origin", "https://evil.test")], true);
+        check(&[cookie, ("sec-fetch-site", "cross-site")], true);
+        check(&[cookie, ("sec-fetch-site", "same-site")], true);
+        check(
+            &[
+                cookie,
+                ("origin", "https://evil.test"),
+                host,
+                ("authorization", "Bearer x"),
+            ],
+            false,
+        );
+    }
+}

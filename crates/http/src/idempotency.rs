@@ -1,0 +1,188 @@
+//! The mark of a write: the same for a retry with the same `Idempotency-Key`, else random.
+
+use http::HeaderMap;
+use sha2::{Digest, Sha256};
+use talktime_usage::{UserId, WriteId};
+
+use crate::problem::{Code, Problem};
+
+/// The header that makes a retry safe.
+pub const HEADER: &str = "idempotency-key";
+
+/// The most characters that a key may have.
+const KEY_CHARACTERS_MAX: usize = 128;
+/// 128 bits of a digest: nobody finds two keys with the same mark.
+const DIGEST_CHARACTERS: usize = 32;
+
+/// The mark of the write that a request asks for. A key counts for its route and its user alone.
+///
+/// # Errors
+/// 400 when the key has another form than 1 to 128 printable ASCII characters, bare or as a quoted string (the form
+/// of the IETF's draft).
+pub fn write_id(headers: &HeaderMap, route: &str, user: &UserId) -> Result<WriteId, Problem> {
+    let mut values = headers.get_all(HEADER).iter();
+    let Some(value) = values.next() else {
+        return random_write_id();
+    };
+    let invalid = || {
+        Problem::new(
+            Code::IdempotencyKeyInvalid,
+            format!(
+                "Idempotency-Key must have 1 to {KEY_CHARACTERS_MAX} printable ASCII characters"
+            ),
+        )
+    };
+    if values.next().is_some() {
+        return Err(invalid());
+    }
+    let key = value
+        .to_str()
+        .ok()
+        .and_then(unquoted)
+        .filter(|key| (1..=KEY_CHARACTERS_MAX).contains(&key.len()))
+        .filter(|key| key.bytes().all(|byte| matches!(byte, b' '..=b'~')))
+        .ok_or_else(invalid)?;
+    Ok(write_id_from(&[route, user.as_str(), &key]))
+}
+
+/// A mark that is the same for the same parts, such as the id of a webhook's event.
+#[must_use]
+pub fn write_id_from(parts: &[&str]) -> WriteId {
+    let mut hash = Sha256::new();
+    for part in parts {
+        // With its length before it, no part can be mistaken for two.
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part);
+    }
+    let mut digest = format!("{:x}", hash.finalize());
+    digest.truncate(DIGEST_CHARACTERS);
+    hexadecimal(&digest)
+}
+
+/// A mark that no other write has.
+///
+/// # Errors
+/// 500 when the host gives no random numbers.
+pub fn random_write_id() -> Result<WriteId, Problem> {
+    let random = getrandom::u64()
+        .map_err(|error| Problem::internal(format!("no random number: {error}")))?;
+    Ok(hexadecimal(&format!("{random:016x}")))
+}
+
+#[expect(
+    clippy::expect_used,
+    reason = "1 to 128 hexadecimal digits are always an id"
+)]
+fn hexadecimal(digits: &str) -> WriteId {
+    WriteId::parse(digits).expect("hexadecimal digits")
+}
+
+/// The text of a quoted string (RFC 8941, section 3.3.3), or the bare text.
+fn unquoted(text: &str) -> Option<String> {
+    let Some(rest) = text.strip_prefix('"') else {
+        return Some(text.to_owned());
+    };
+    let mut key = String::new();
+    let mut characters = rest.chars();
+    loop {
+        match characters.next()? {
+            '"' => return characters.next().is_none().then_some(key),
+            '\\' => key.push(
+                characters
+                    .next()
+                    .filter(|escaped| matches!(escaped, '"' | '\\'))?,
+            ),
+            character => key.push(character),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    fn outcome(route: &str, user: &str, key: &[u8]) -> Result<String, Code> {
+        let mut headers = HeaderMap::new();
+        headers.insert(HEADER, HeaderValue::from_bytes(key).expect("a header"));
+        let user = UserId::parse(user).expect("a user");
+        write_id(&headers, route, &user)
+            .map(|id| id.as_str().to_owned())
+            .map_err(|problem| problem.code())
+    }
+
+    #[test]
+    fn the_same_key_of_the_same_user_and_route_is_the_same_write() {
+        let first = outcome("/start", "ada", b"k1").expect("a key");
+        assert_eq!(first.len(), 32);
+        assert_eq!(
+            outcome("/start", "ada", b"k1").as_deref(),
+            Ok(first.as_str())
+        );
+        assert_eq!(
+            outcome("/start", "ada", b"\"k1\"").as_deref(),
+            Ok(first.as_str())
+        );
+        for (route, user, key) in [
+            ("/end", "ada", "k1"),
+            ("/start", "eve", "k1"),
+            ("/start", "ada", "k2"),
+        ] {
+            assert_ne!(
+                outcome(route, user, key.as_bytes()).as_deref(),
+                Ok(first.as_str())
+            );
+        }
+        assert_ne!(write_id_from(&["a", "bc"]), write_id_from(&["ab", "c"]));
+    }
+
+    #[test]
+    fn a_write_id_is_pinned_so_that_a_new_version_knows_the_old_ones() {
+        assert_eq!(
+            write_id_from(&["polar", "evt_1"]).as_str(),
+            "a72032218e9db33c2557f8ba4a9ea3cd"
+        );
+    }
+
+    #[test]
+    fn keys_have_1_to_128_printable_ascii_characters() {
+        let check = |key: &[u8], good: bool| {
+            let expected = if good {
+                Ok(())
+            } else {
+                Err(Code::IdempotencyKeyInvalid)
+            };
+            assert_eq!(
+                outcome("/start", "ada", key).map(|_| ()),
+                expected,
+                "{key:?}"
+            );
+        };
+        check(b"a", true);
+        check(b"a b/{}~", true);
+        check(&[b'x'; 128], true);
+        check(br#""a \"quoted\" \\ key""#, true);
+        check(b"", false);
+        check(&[b'x'; 129], false);
+        check("ü".as_bytes(), false);
+        check(b"a\tb", false);
+        check(b"\"\"", false);
+        check(b"\"open", false);
+        check(b"\"a\";q=1", false);
+        check(br#""bad \escape""#, false);
+    }
+
+    #[test]
+    fn two_keys_are_none_and_no_key_is_random() {
+        let user = UserId::parse("ada").expect("a user");
+        let mut headers = HeaderMap::new();
+        let one = write_id(&headers, "/start", &user).expect("random");
+        let two = write_id(&headers, "/start", &user).expect("random");
+        assert_eq!(one.as_str().len(), 16);
+        assert_ne!(one, two);
+        headers.append(HEADER, HeaderValue::from_static("a"));
+        headers.append(HEADER, HeaderValue::from_static("a"));
+        assert!(write_id(&headers, "/start", &user).is_err());
+    }
+}

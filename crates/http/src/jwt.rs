@@ -1,0 +1,168 @@
+//! JSON Web Tokens: signature, time, issuer and audience, and the user that a token is about.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use jsonwebtoken::errors::{Error, ErrorKind};
+use jsonwebtoken::{Validation, decode, decode_header};
+use serde::Deserialize;
+use talktime_usage::{Instant, UserId};
+
+use crate::jwks::{Keys, NoKey};
+
+/// How far the issuer's clock may be from ours.
+pub const LEEWAY: Duration = Duration::from_secs(30);
+
+/// Longer than any access token in use, and well below what servers take as headers.
+const TOKEN_BYTES_MAX: usize = 8 * 1024;
+
+/// Why a token proves nothing. The sentences say nothing of what the token holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TokenError {
+    /// No key is configured.
+    #[error("Tokens are not accepted here")]
+    NotAccepted,
+    /// Not a JWT, or with an algorithm, a header or claims that are not read.
+    #[error("The token cannot be read")]
+    Malformed,
+    /// An algorithm that the configured keys are not for.
+    #[error("The token is signed by an algorithm that is not accepted")]
+    Algorithm,
+    /// No configured key fits the token's `kid`, or it names none where there are several.
+    #[error("The token is signed by a key that is not known")]
+    UnknownKey,
+    /// The signature is wrong.
+    #[error("The token's signature is wrong")]
+    Signature,
+    /// No `exp`.
+    #[error("The token has no expiry")]
+    NoExpiry,
+    /// `exp` is past.
+    #[error("The token has expired")]
+    Expired,
+    /// `nbf` is ahead.
+    #[error("The token is not valid yet")]
+    NotYet,
+    /// `iss` is missing or another one.
+    #[error("The token is from another issuer")]
+    Issuer,
+    /// `aud` is missing or another one.
+    #[error("The token is for another audience")]
+    Audience,
+    /// `sub` is missing or no id of a user.
+    #[error("The token names no usable user")]
+    Subject,
+}
+
+/// The claims that are read here; issuer and audience are checked by the library.
+#[derive(Deserialize)]
+struct Claims {
+    exp: Option<f64>,
+    nbf: Option<f64>,
+    sub: Option<String>,
+}
+
+/// What verifies tokens.
+#[derive(Clone, Debug)]
+pub struct TokenVerifier {
+    keys: Keys,
+    issuer: Option<String>,
+    audience: Option<String>,
+}
+
+impl TokenVerifier {
+    /// From the keys and, when they are to be checked, the issuer and the audience.
+    #[must_use]
+    pub fn new(keys: Keys, issuer: Option<String>, audience: Option<String>) -> Self {
+        Self {
+            keys,
+            issuer,
+            audience,
+        }
+    }
+
+    /// The user that a valid token is about.
+    ///
+    /// # Errors
+    /// When it is not valid at `now`.
+    pub fn user(&self, token: &str, now: Instant) -> Result<UserId, TokenError> {
+        if self.keys.is_empty() {
+            return Err(TokenError::NotAccepted);
+        }
+        if token.len() > TOKEN_BYTES_MAX {
+            return Err(TokenError::Malformed);
+        }
+        let header = decode_header(token).map_err(|_| TokenError::Malformed)?;
+        // RFC 7515, section 4.1.11: what is critical must be understood, and nothing is.
+        if header.crit.is_some() {
+            return Err(TokenError::Malformed);
+        }
+        let key = self
+            .keys
+            .find(header.alg, header.kid.as_deref())
+            .map_err(|why| match why {
+                NoKey::Algorithm => TokenError::Algorithm,
+                NoKey::Id => TokenError::UnknownKey,
+            })?;
+        let claims = decode::<Claims>(token, &key.decoding, &self.validation(key.algorithm))
+            .map_err(|error| reason(&error))?
+            .claims;
+        check_time(&claims, now)?;
+        claims
+            .sub
+            .and_then(|subject| UserId::parse(&subject).ok())
+            .ok_or(TokenError::Subject)
+    }
+
+    /// What the library checks: the key's own algorithm, and issuer and audience where they are configured. Time is
+    /// checked by [`check_time`], because the library reads the system's clock.
+    fn validation(&self, algorithm: jsonwebtoken::Algorithm) -> Validation {
+        let mut validation = Validation::new(algorithm);
+        validation.validate_exp = false;
+        validation.validate_nbf = false;
+        validation.required_spec_claims = HashSet::new();
+        if let Some(issuer) = &self.issuer {
+            validation.set_issuer(&[issuer]);
+            validation.required_spec_claims.insert("iss".to_owned());
+        }
+        if let Some(audience) = &self.audience {
+            validation.set_audience(&[audience]);
+            validation.required_spec_claims.insert("aud".to_owned());
+        } else {
+            validation.validate_aud = false;
+        }
+        validation
+    }
+}
+
+fn check_time(claims: &Claims, now: Instant) -> Result<(), TokenError> {
+    let expires = numeric_date(claims.exp.ok_or(TokenError::NoExpiry)?)?;
+    if now >= expires.plus(LEEWAY) {
+        return Err(TokenError::Expired);
+    }
+    if let Some(begins) = claims.nbf
+        && numeric_date(begins)? > now.plus(LEEWAY)
+    {
+        return Err(TokenError::NotYet);
+    }
+    Ok(())
+}
+
+/// A `NumericDate` of RFC 7519: seconds since 1970, with or without a fraction.
+fn numeric_date(seconds: f64) -> Result<Instant, TokenError> {
+    Duration::try_from_secs_f64(seconds)
+        .map(|since| Instant::from_unix_millis(0).plus(since))
+        .map_err(|_| TokenError::Malformed)
+}
+
+fn reason(error: &Error) -> TokenError {
+    match error.kind() {
+        ErrorKind::InvalidSignature => TokenError::Signature,
+        ErrorKind::InvalidAlgorithm => TokenError::Algorithm,
+        ErrorKind::InvalidIssuer => TokenError::Issuer,
+        ErrorKind::InvalidAudience => TokenError::Audience,
+        ErrorKind::MissingRequiredClaim(claim) if claim == "iss" => TokenError::Issuer,
+        ErrorKind::MissingRequiredClaim(claim) if claim == "aud" => TokenError::Audience,
+        _ => TokenError::Malformed,
+    }
+}

@@ -1,0 +1,35 @@
+//! What the HTTP components of Talktime share, so that each of them is a table of routes and one function.
+//!
+//! Start with [`Service::serve`]: it takes the host's request to the function that answers it, and the outcome back to
+//! the host. On the way a request meets [`cors`], [`routes`] and, when the component asks for them, [`authentication`],
+//! [`body`] and [`idempotency`]; what it is refused for is a [`Problem`], what it gets is an [`Answer`].
+//!
+//! All of that is plain functions over plain values, tested natively. The host is touched in [`service`] only (its timer);
+//! variables and the clock come from `talktime-config`.
+
+pub mod answer;
+pub mod authentication;
+pub mod body;
+pub mod cors;
+pub mod failures;
+pub mod idempotency;
+pub mod jwks;
+pub mod jwt;
+pub mod problem;
+pub mod request;
+pub mod routes;
+pub mod secret;
+pub mod service;
+pub mod settings;
+
+pub use answer::Answer;
+pub use authentication::{AuthSettings, Authenticator};
+pub use cors::Cors;
+pub use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+pub use idempotency::{random_write_id, write_id_from};
+pub use problem::{Code, Problem, ProblemDetails};
+pub use request::Request;
+pub use routes::Verb;
+pub use secret::InternalSecret;
+pub use service::Service;
+pub use talktime_config::{Misconfigured, Once, now, parsed, variable};

@@ -1,0 +1,376 @@
+//! Refusals: RFC 9457 problem details with two more members, `code` for programs and `error` for people.
+//!
+//! A [`Problem`] has two faces. The caller sees [`ProblemDetails`] and the headers; the log gets the internal message,
+//! if there is one. Nothing internal ever crosses over.
+
+use std::collections::BTreeMap;
+use std::fmt::{self, Display};
+
+use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderName, HeaderValue, StatusCode};
+use serde::Serialize;
+use serde_json::Value;
+use talktime_usage::SessionId;
+use utoipa::ToSchema;
+
+use talktime_config::Misconfigured;
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $name:ident = $text:literal, $status:ident, $title:literal;)*) => {
+        /// Why a request is refused, by a name that never changes.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+        #[serde(rename_all = "snake_case")]
+        pub enum Code {
+            $($(#[$doc])* $name,)*
+        }
+
+        impl Code {
+            /// Every code.
+            pub const ALL: &'static [Self] = &[$(Self::$name),*];
+
+            /// The name in answers and logs.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $text,)* }
+            }
+
+            /// The HTTP status that goes with it.
+            #[must_use]
+            pub const fn status(self) -> StatusCode {
+                match self { $(Self::$name => StatusCode::$status,)* }
+            }
+
+            /// What it means in general.
+            #[must_use]
+            pub const fn title(self) -> &'static str {
+                match self { $(Self::$name => $title,)* }
+            }
+        }
+    };
+}
+
+codes! {
+    /// The body, the path or a header cannot be read.
+    BadRequest = "bad_request", BAD_REQUEST, "Bad request";
+    /// A field has a value that it cannot have; the member `field` names it.
+    InvalidField = "invalid_field", BAD_REQUEST, "Invalid field";
+    /// The `Idempotency-Key` has another form than 1 to 128 printable ASCII characters.
+    IdempotencyKeyInvalid = "idempotency_key_invalid", BAD_REQUEST, "Invalid idempotency key";
+    /// Nobody proved who is asking.
+    Unauthorized = "unauthorized", UNAUTHORIZED, "Not signed in";
+    /// The plan's minutes are used up.
+    NoCredits = "no_credits", FORBIDDEN, "No minutes left";
+    /// It needs a running session, and the user has none.
+    NoActiveSession = "no_active_session", FORBIDDEN, "No running session";
+    /// A page of a site that is not allowed used the user's cookie.
+    OriginNotAllowed = "origin_not_allowed", FORBIDDEN, "Origin not allowed";
+    /// There is nothing at this path.
+    NotFound = "not_found", NOT_FOUND, "Not found";
+    /// The user has no session of this id.
+    SessionNotFound = "session_not_found", NOT_FOUND, "Session not found";
+    /// The path has other methods; the header `Allow` lists them.
+    MethodNotAllowed = "method_not_allowed", METHOD_NOT_ALLOWED, "Method not allowed";
+    /// A session runs already; the member `sessionId` names it.
+    SessionActive = "session_active", CONFLICT, "A session is running";
+    /// It contradicts what is there.
+    Conflict = "conflict", CONFLICT, "Conflict";
+    /// The body has more than 64 KiB.
+    BodyTooLarge = "body_too_large", PAYLOAD_TOO_LARGE, "Body too large";
+    /// Too many requests of this kind by this user; `Retry-After` says when again.
+    RateLimited = "rate_limited", TOO_MANY_REQUESTS, "Too many requests";
+    /// The operator set a variable to something that cannot be used.
+    Misconfigured = "misconfigured", INTERNAL_SERVER_ERROR, "Misconfigured";
+    /// Something failed that should not; the log knows more.
+    Internal = "internal", INTERNAL_SERVER_ERROR, "Internal error";
+    /// The provider of voices refused or did not answer.
+    ProviderError = "provider_error", BAD_GATEWAY, "Provider failed";
+    /// The operator set no key for this provider.
+    ProviderNotConfigured = "provider_not_configured", SERVICE_UNAVAILABLE, "Provider not set up";
+    /// The same request can succeed a moment later; `Retry-After` says when.
+    Busy = "busy", SERVICE_UNAVAILABLE, "Busy";
+}
+
+/// A refusal as the caller sees it, `application/problem+json`.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ProblemDetails {
+    /// `urn:talktime:problem:` and the code.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// What the code means in general.
+    pub title: &'static str,
+    /// The HTTP status again.
+    pub status: u16,
+    /// More about this one occurrence.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+    /// The stable name of the reason.
+    pub code: Code,
+    /// A sentence for people.
+    pub error: String,
+    /// With `invalid_field`: the field.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub field: Option<String>,
+    /// With `session_active`: the session that runs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub session_id: Option<SessionId>,
+    /// Members that only some refusals have.
+    #[serde(flatten)]
+    pub members: BTreeMap<&'static str, Value>,
+}
+
+/// A refusal: what the caller is told, and what only the log is told. Boxed, so that a `Result` stays small.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Problem(Box<Parts>);
+
+#[derive(Clone, Debug, PartialEq)]
+struct Parts {
+    details: ProblemDetails,
+    headers: Vec<(HeaderName, HeaderValue)>,
+    internal: Option<String>,
+}
+
+impl Problem {
+    /// A refusal with a sentence for people: what happened and what to do next, without a period.
+    pub fn new(code: Code, error: impl Into<String>) -> Self {
+        Self(Box::new(Parts {
+            details: ProblemDetails {
+                kind: format!("urn:talktime:problem:{}", code.as_str()),
+                title: code.title(),
+                status: code.status().as_u16(),
+                detail: None,
+                code,
+                error: error.into(),
+                field: None,
+                session_id: None,
+                members: BTreeMap::new(),
+            },
+            headers: Vec::new(),
+            internal: None,
+        }))
+    }
+
+    /// Adds more about this occurrence.
+    #[must_use]
+    pub fn detail(mut self, text: impl Into<String>) -> Self {
+        self.0.details.detail = Some(text.into());
+        self
+    }
+
+    /// Adds a member. A value that cannot be written as JSON becomes `null`.
+    #[must_use]
+    pub fn member(mut self, name: &'static str, value: impl Serialize) -> Self {
+        let value = serde_json::to_value(value).unwrap_or_default();
+        self.0.details.members.insert(name, value);
+        self
+    }
+
+    /// Adds a header.
+    #[must_use]
+    pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.0.headers.push((name, value));
+        self
+    }
+
+    /// Adds `Retry-After`.
+    #[must_use]
+    pub fn retry_after(self, seconds: u32) -> Self {
+        self.header(RETRY_AFTER, seconds.into())
+    }
+
+    /// Adds what the log, and only the log, is told. It must hold no secret and no token.
+    #[must_use]
+    pub fn internal_message(mut self, message: impl Display) -> Self {
+        self.0.internal = Some(message.to_string());
+        self
+    }
+
+    /// The reason.
+    #[must_use]
+    pub fn code(&self) -> Code {
+        self.0.details.code
+    }
+
+    /// The HTTP status.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        self.code().status()
+    }
+
+    /// What the caller sees.
+    #[must_use]
+    pub fn details(&self) -> &ProblemDetails {
+        &self.0.details
+    }
+
+    /// The headers that it adds to the answer.
+    #[must_use]
+    pub fn headers(&self) -> &[(HeaderName, HeaderValue)] {
+        &self.0.headers
+    }
+
+    /// The line for the log, if this refusal is worth one: on one line, whatever the message holds.
+    #[must_use]
+    pub fn log_line(&self) -> Option<String> {
+        let message = self.0.internal.as_deref()?;
+        let message: String = message
+            .chars()
+            .map(|character| {
+                if character.is_control() {
+                    ' '
+                } else {
+                    character
+                }
+            })
+            .collect();
+        Some(format!("{}: {message}", self.code().as_str()))
+    }
+}
+
+/// The refusals that more than one component gives.
+impl Problem {
+    /// 400: the request cannot be read.
+    pub fn bad_request(error: impl Into<String>) -> Self {
+        Self::new(Code::BadRequest, error)
+    }
+
+    /// 400: `field` cannot have this value, and why.
+    pub fn invalid_field(field: impl Into<String>, error: impl Display) -> Self {
+        let field = field.into();
+        let mut problem = Self::new(Code::InvalidField, format!("{field}: {error}"));
+        problem.0.details.field = Some(field);
+        problem
+    }
+
+    /// 401: no proof of who is asking.
+    pub fn unauthorized(error: impl Into<String>) -> Self {
+        Self::new(Code::Unauthorized, error)
+            .header(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
+    }
+
+    /// 401: a token that proves nothing (RFC 6750).
+    pub fn invalid_token(error: impl Into<String>) -> Self {
+        Self::new(Code::Unauthorized, error).header(
+            WWW_AUTHENTICATE,
+            HeaderValue::from_static(r#"Bearer error="invalid_token""#),
+        )
+    }
+
+    /// 403: the minutes are used up.
+    #[must_use]
+    pub fn no_credits() -> Self {
+        Self::new(
+            Code::NoCredits,
+            "No minutes are left in this period; upgrade the plan to go on talking",
+        )
+    }
+
+    /// 403: there is no running session.
+    #[must_use]
+    pub fn no_active_session() -> Self {
+        Self::new(
+            Code::NoActiveSession,
+            "No session is running; start one first",
+        )
+    }
+
+    /// 404: nothing at this path.
+    #[must_use]
+    pub fn not_found() -> Self {
+        Self::new(Code::NotFound, "There is nothing here")
+    }
+
+    /// 404: the user has no such session.
+    #[must_use]
+    pub fn session_not_found() -> Self {
+        Self::new(Code::SessionNotFound, "You have no session of this id")
+    }
+
+    /// 409: a session runs already.
+    #[must_use]
+    pub fn session_active(session: SessionId) -> Self {
+        let mut problem = Self::new(
+            Code::SessionActive,
+            "A session is running already; end it, or start with takeover",
+        );
+        problem.0.details.session_id = Some(session);
+        problem
+    }
+
+    /// 409: it contradicts what is there.
+    pub fn conflict(error: impl Into<String>) -> Self {
+        Self::new(Code::Conflict, error)
+    }
+
+    /// 413: over the limit of [`BODY_BYTES_MAX`](crate::body::BODY_BYTES_MAX).
+    #[must_use]
+    pub fn body_too_large() -> Self {
+        Self::new(Code::BodyTooLarge, "The body has more than 64 KiB")
+    }
+
+    /// 429: too often.
+    #[must_use]
+    pub fn rate_limited(retry_after_seconds: u32) -> Self {
+        Self::new(Code::RateLimited, "Too many requests; try again later")
+            .retry_after(retry_after_seconds)
+    }
+
+    /// 500: something failed that should not. `log` goes to the log alone.
+    pub fn internal(log: impl Display) -> Self {
+        Self::new(
+            Code::Internal,
+            "Something went wrong on our side; try again",
+        )
+        .internal_message(log)
+    }
+
+    /// 502: `provider` failed. `log` goes to the log alone.
+    #[must_use]
+    pub fn provider_error(provider: &str, log: impl Display) -> Self {
+        Self::new(
+            Code::ProviderError,
+            format!("The voice provider {provider} did not give a token; try again"),
+        )
+        .internal_message(log)
+    }
+
+    /// 503: no key for `provider`.
+    #[must_use]
+    pub fn provider_not_configured(provider: &str) -> Self {
+        Self::new(
+            Code::ProviderNotConfigured,
+            format!("The voice provider {provider} is not set up here"),
+        )
+    }
+
+    /// 503: try again in a moment.
+    #[must_use]
+    pub fn busy(retry_after_seconds: u32) -> Self {
+        Self::new(Code::Busy, "Busy right now; try again in a moment")
+            .retry_after(retry_after_seconds)
+    }
+}
+
+impl From<Misconfigured> for Problem {
+    fn from(error: Misconfigured) -> Self {
+        Self::new(
+            Code::Misconfigured,
+            format!(
+                "The variable {} of this service has a value that cannot be used; the log says why",
+                error.variable
+            ),
+        )
+        .internal_message(error)
+    }
+}
+
+impl Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.code().as_str(), self.0.details.error)
+    }
+}
+
+impl std::error::Error for Problem {}
+
+#[cfg(test)]
+mod tests;

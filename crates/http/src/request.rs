@@ -1,0 +1,136 @@
+//! A request as components see it: its head is there, its body is read when it is asked for.
+
+use std::fmt::Display;
+use std::pin::Pin;
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, Uri};
+use http_body_util::BodyExt;
+use serde::de::DeserializeOwned;
+use talktime_usage::{Instant, UserId, WriteId};
+
+use crate::problem::Problem;
+use crate::{body, idempotency, settings};
+
+type BoxedBody = Pin<Box<dyn http_body::Body<Data = Bytes, Error = String>>>;
+
+/// A request.
+pub struct Request {
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Option<BoxedBody>,
+    pattern: &'static str,
+    id: String,
+}
+
+impl Request {
+    /// From the host's request, or from one that a test makes.
+    pub fn from_http<B>(request: http::Request<B>) -> Self
+    where
+        B: http_body::Body<Data = Bytes> + 'static,
+        B::Error: Display,
+    {
+        let (head, body) = request.into_parts();
+        Self {
+            method: head.method,
+            uri: head.uri,
+            headers: head.headers,
+            body: Some(Box::pin(body.map_err(|error| error.to_string()))),
+            pattern: "",
+            id: String::new(),
+        }
+    }
+
+    pub(crate) fn at(mut self, pattern: &'static str, id: String) -> Self {
+        self.pattern = pattern;
+        self.id = id;
+        self
+    }
+
+    /// The method.
+    #[must_use]
+    pub fn method(&self) -> &Method {
+        &self.method
+    }
+
+    /// The path, not decoded.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        self.uri.path()
+    }
+
+    /// The query, not decoded.
+    #[must_use]
+    pub fn query(&self) -> Option<&str> {
+        self.uri.query()
+    }
+
+    /// The headers.
+    #[must_use]
+    pub fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
+    /// The first value of a header, if it is visible ASCII.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// The path of the route that was found, as the table has it.
+    #[must_use]
+    pub fn route(&self) -> &'static str {
+        self.pattern
+    }
+
+    /// What stands in the place of `{id}`, decoded; empty where the route has none.
+    #[must_use]
+    pub fn path_id(&self) -> &str {
+        &self.id
+    }
+
+    /// The whole body, which can be read once.
+    ///
+    /// # Errors
+    /// 413 over 64 KiB, 400 when it breaks off.
+    pub async fn bytes(&mut self) -> Result<Bytes, Problem> {
+        let body = self
+            .body
+            .take()
+            .ok_or_else(|| Problem::internal("the body was read twice"))?;
+        body::read(&self.headers, body).await
+    }
+
+    /// The body as JSON; an empty one is an empty object.
+    ///
+    /// # Errors
+    /// As [`Request::bytes`], and 400 as [`body::parse_json`].
+    pub async fn json<T: DeserializeOwned>(&mut self) -> Result<T, Problem> {
+        body::parse_json(&self.bytes().await?)
+    }
+
+    /// The mark of the write that this request asks for in `user`'s name.
+    ///
+    /// # Errors
+    /// As [`idempotency::write_id`].
+    pub fn write_id(&self, user: &UserId) -> Result<WriteId, Problem> {
+        idempotency::write_id(&self.headers, self.pattern, user)
+    }
+
+    /// The user in whose name the request is made.
+    ///
+    /// # Errors
+    /// 401 and 400 as [`Authenticator::user`](crate::Authenticator::user), 500 when a variable cannot be used.
+    pub async fn user(&self, now: Instant) -> Result<UserId, Problem> {
+        settings::authenticator().await?.user(&self.headers, now)
+    }
+
+    /// Lets only the web app's own server pass.
+    ///
+    /// # Errors
+    /// 401 without the right `X-Internal-Secret`, 500 when the variable cannot be used.
+    pub async fn require_internal_secret(&self) -> Result<(), Problem> {
+        settings::internal_secret().await?.require(&self.headers)
+    }
+}

@@ -1,0 +1,30 @@
+//! Where the rules of `talktime-usage` meet the world: the state document of each user, the ledger, and time.
+//!
+//! [`Users`] is the heart: it runs a command inside a compare-and-swap loop, and tells the ledger. [`sweep`](mod@sweep)
+//! does the same for alarms that are due. Both know two narrow interfaces only, [`Documents`] and [`Ledger`]; which
+//! store is behind them is decided in [`key_value`] and [`sqlite`], the two modules that touch Spin.
+//!
+//! The order of every change is: set the alarm, swap the document (that is the commit), tell the ledger. A crash between
+//! any two leaves an alarm that finishes the work from the document's outbox.
+
+pub mod backoff;
+pub mod documents;
+pub mod error;
+pub mod key_value;
+pub mod ledger;
+pub mod migrations;
+pub mod report;
+pub mod settings;
+pub mod sqlite;
+pub mod sweep;
+pub mod users;
+pub mod webhook_events;
+
+pub use documents::Documents;
+pub use error::StoreError;
+pub use key_value::SpinKeyValue;
+pub use ledger::{Ledger, NoLedger};
+pub use settings::Settings;
+pub use sqlite::SpinSqlite;
+pub use sweep::{SweepReport, sweep};
+pub use users::{ApplyError, Users, WriteMark};

@@ -1,0 +1,253 @@
+//! What operators ask the ledger: one user's history, and the whole at a glance.
+
+use std::time::Duration;
+
+use spin_sdk::sqlite::{RowResult, Value};
+use talktime_usage::{Instant, Minutes, UserId};
+
+use crate::error::StoreError;
+use crate::sqlite::{SpinSqlite, seconds, text};
+
+/// How many rows of a kind an operator is shown.
+const ROWS_SHOWN: i64 = 50;
+
+/// How far back sums of ended sessions reach.
+pub const LOOK_BACK: Duration = Duration::from_hours(30 * 24);
+
+/// A row of `usage_sessions`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionRecord {
+    /// The session.
+    pub id: String,
+    /// Whose.
+    pub user: String,
+    /// When it started.
+    pub started_at: Instant,
+    /// When it ended.
+    pub ended_at: Option<Instant>,
+    /// What it cost, or has cost by the last sweep.
+    pub minutes_used: Minutes,
+    /// What it is about.
+    pub topic: Option<String>,
+    /// How hard.
+    pub difficulty: Option<String>,
+    /// Why it ended.
+    pub end_reason: Option<String>,
+}
+
+/// A row of `usage_periods`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PeriodRecord {
+    /// Its first instant.
+    pub start: Instant,
+    /// The first instant after it.
+    pub end: Instant,
+    /// The plan in force.
+    pub plan: String,
+    /// Minutes used.
+    pub minutes_used: Minutes,
+    /// The plan's minutes.
+    pub minutes_limit: Minutes,
+    /// When the ledger last heard of it.
+    pub synced_at: Instant,
+    /// Whether its sum is final.
+    pub archived: bool,
+}
+
+/// A name with how often it occurs and how many minutes go with it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tally {
+    /// A plan, an end reason or a day.
+    pub name: String,
+    /// How many.
+    pub count: u64,
+    /// Minutes.
+    pub minutes: u64,
+}
+
+/// The alarms.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AlarmTally {
+    /// Due and not yet handled.
+    pub due: u64,
+    /// Failed at least once since they last worked.
+    pub failing: u64,
+    /// How late the most overdue one is.
+    pub oldest_due: Duration,
+}
+
+impl SpinSqlite {
+    /// A user's latest sessions, newest first.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub async fn sessions_of(
+        &self,
+        user: &UserId,
+        now: Instant,
+    ) -> Result<Vec<SessionRecord>, StoreError> {
+        self.sessions(now, "user_id = ?1", text(user.as_str())).await
+    }
+
+    /// The sessions that the ledger believes to run, newest first.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub async fn running_sessions(&self, now: Instant) -> Result<Vec<SessionRecord>, StoreError> {
+        // `?1` only has to be used.
+        self.sessions(now, "ended_at IS NULL AND ?1 = 0", Value::Integer(0))
+            .await
+    }
+
+    async fn sessions(
+        &self,
+        now: Instant,
+        which: &str,
+        parameter: Value,
+    ) -> Result<Vec<SessionRecord>, StoreError> {
+        let sql = format!(
+            "SELECT id, user_id, started_at, ended_at, minutes_used, topic, difficulty, end_reason \
+             FROM usage_sessions WHERE {which} ORDER BY started_at DESC LIMIT {ROWS_SHOWN}"
+        );
+        let rows = self.query(now, &sql, [parameter]).await?;
+        Ok(rows
+            .iter()
+            .map(|row| SessionRecord {
+                id: string(row, 0),
+                user: string(row, 1),
+                started_at: instant(row, 2),
+                ended_at: row.get(3).map(Instant::from_unix_seconds),
+                minutes_used: minutes(row, 4),
+                topic: row.get::<&str>(5).map(ToOwned::to_owned),
+                difficulty: row.get::<&str>(6).map(ToOwned::to_owned),
+                end_reason: row.get::<&str>(7).map(ToOwned::to_owned),
+            })
+            .collect())
+    }
+
+    /// A user's latest periods, newest first.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub async fn periods_of(
+        &self,
+        user: &UserId,
+        now: Instant,
+    ) -> Result<Vec<PeriodRecord>, StoreError> {
+        let sql = format!(
+            "SELECT period_start, period_end, plan, minutes_used, minutes_limit, synced_at, archived \
+             FROM usage_periods WHERE user_id = ?1 ORDER BY period_start DESC LIMIT {ROWS_SHOWN}"
+        );
+        let rows = self.query(now, &sql, [text(user.as_str())]).await?;
+        Ok(rows
+            .iter()
+            .map(|row| PeriodRecord {
+                start: instant(row, 0),
+                end: instant(row, 1),
+                plan: string(row, 2),
+                minutes_used: minutes(row, 3),
+                minutes_limit: minutes(row, 4),
+                synced_at: instant(row, 5),
+                archived: row.get(6).unwrap_or(false),
+            })
+            .collect())
+    }
+
+    /// Users and minutes of the periods that are not over, by plan.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub async fn minutes_by_plan(&self, now: Instant) -> Result<Vec<Tally>, StoreError> {
+        self.tally(
+            now,
+            "SELECT plan, COUNT(*), SUM(minutes_used) FROM usage_periods \
+             WHERE archived = 0 AND period_end > ?1 GROUP BY plan ORDER BY plan",
+            seconds(now),
+        )
+        .await
+    }
+
+    /// Sessions that ended within [`LOOK_BACK`], by reason.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub async fn ended_by_reason(&self, now: Instant) -> Result<Vec<Tally>, StoreError> {
+        self.tally(
+            now,
+            "SELECT end_reason, COUNT(*), SUM(minutes_used) FROM usage_sessions \
+             WHERE started_at >= ?1 AND ended_at IS NOT NULL GROUP BY end_reason ORDER BY end_reason",
+            since(now),
+        )
+        .await
+    }
+
+    /// Sessions that started within [`LOOK_BACK`], by UTC day.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub async fn minutes_by_day(&self, now: Instant) -> Result<Vec<Tally>, StoreError> {
+        self.tally(
+            now,
+            "SELECT date(started_at, 'unixepoch'), COUNT(*), SUM(minutes_used) FROM usage_sessions \
+             WHERE started_at >= ?1 GROUP BY 1 ORDER BY 1",
+            since(now),
+        )
+        .await
+    }
+
+    async fn tally(
+        &self,
+        now: Instant,
+        sql: &str,
+        parameter: Value,
+    ) -> Result<Vec<Tally>, StoreError> {
+        let rows = self.query(now, sql, [parameter]).await?;
+        Ok(rows
+            .iter()
+            .map(|row| Tally {
+                name: string(row, 0),
+                count: row.get(1).unwrap_or(0),
+                minutes: row.get(2).unwrap_or(0),
+            })
+            .collect())
+    }
+
+    /// How the alarms stand.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub async fn alarms(&self, now: Instant) -> Result<AlarmTally, StoreError> {
+        let rows = self
+            .query(
+                now,
+                "SELECT COUNT(CASE WHEN alarm_at <= ?1 THEN 1 END), COUNT(CASE WHEN failures > 0 THEN 1 END), \
+                 MIN(alarm_at) FROM users WHERE alarm_at IS NOT NULL",
+                [seconds(now)],
+            )
+            .await?;
+        let number = |column| rows.first().and_then(|row| row.get::<u64>(column));
+        let oldest = rows.first().and_then(|row| row.get::<i64>(2));
+        Ok(AlarmTally {
+            due: number(0).unwrap_or(0),
+            failing: number(1).unwrap_or(0),
+            oldest_due: oldest.map_or(Duration::ZERO, |at| now.since(Instant::from_unix_seconds(at))),
+        })
+    }
+}
+
+fn since(now: Instant) -> Value {
+    let back = i64::try_from(LOOK_BACK.as_secs()).unwrap_or(0);
+    Value::Integer(now.unix_seconds() - back)
+}
+
+fn string(row: &RowResult, column: usize) -> String {
+    row.get::<&str>(column).unwrap_or_default().to_owned()
+}
+
+fn instant(row: &RowResult, column: usize) -> Instant {
+    Instant::from_unix_seconds(row.get(column).unwrap_or(0))
+}
+
+fn minutes(row: &RowResult, column: usize) -> Minutes {
+    Minutes::new(row.get(column).unwrap_or(0))
+}

@@ -1,0 +1,160 @@
+//! Alarms that are due: sessions end, the ledger catches up, periods are archived, without anybody coming back.
+
+use std::fmt;
+use std::time::Duration;
+
+use talktime_usage::{Command, LedgerWrite, WriteId, next_alarm};
+use uuid::Uuid;
+
+use crate::documents::Documents;
+use crate::error::StoreError;
+use crate::ledger::{DueAlarm, Ledger};
+use crate::users::{ApplyError, Users, WriteMark};
+
+/// How long one sweep goes on claiming users. Well under the lease, and under the time that a scheduler's HTTP client waits.
+pub const SWEEP_BUDGET: Duration = Duration::from_secs(8);
+
+/// The wait after a user's first failure; it doubles with each further one, up to [`RETRY_LONGEST`].
+const RETRY_FIRST: Duration = Duration::from_secs(15);
+
+/// The longest wait between tries of a user whose sweep fails.
+const RETRY_LONGEST: Duration = Duration::from_secs(15 * 60);
+
+/// What a sweep did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SweepReport {
+    /// Users whose alarm was due when it began.
+    pub due: u64,
+    /// Users handled.
+    pub swept: u64,
+    /// Sessions that it ended.
+    pub ended: u64,
+    /// Periods that it archived.
+    pub archived: u64,
+    /// Users whose handling failed; they are tried again, with growing waits.
+    pub failed: u64,
+    /// Users whose alarm is still due, those in the hands of another sweep included.
+    pub remaining: u64,
+}
+
+impl fmt::Display for SweepReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            due,
+            swept,
+            ended,
+            archived,
+            failed,
+            remaining,
+        } = self;
+        write!(
+            f,
+            "sweep: {due} due, {swept} swept, {ended} sessions ended, {archived} periods archived, {failed} failed, \
+             {remaining} remaining"
+        )
+    }
+}
+
+/// Handles due alarms in batches of `batch` until none is left to claim or the budget is used up.
+///
+/// # Errors
+/// When the ledger cannot say what is due. A failure with one user is only counted.
+pub async fn sweep<D: Documents, L: Ledger>(
+    users: &Users<'_, D, L>,
+    batch: u32,
+) -> Result<SweepReport, StoreError> {
+    let began = (users.now)();
+    let mut report = SweepReport {
+        due: users.ledger.count_due(began).await?,
+        ..SweepReport::default()
+    };
+    while (users.now)().since(began) < SWEEP_BUDGET {
+        let claimed = users.ledger.claim_due((users.now)(), batch).await?;
+        if claimed.is_empty() {
+            break;
+        }
+        for alarm in &claimed {
+            match sweep_user(users, alarm).await {
+                Ok(done) => {
+                    report.swept += 1;
+                    report.ended += done.ended;
+                    report.archived += done.archived;
+                }
+                Err(error) => {
+                    report.failed += 1;
+                    eprintln!("sweep of user {} failed: {error}", alarm.user);
+                    postpone(users, alarm).await;
+                }
+            }
+        }
+    }
+    report.remaining = users.ledger.count_due((users.now)()).await?;
+    Ok(report)
+}
+
+#[derive(Default)]
+struct Done {
+    ended: u64,
+    archived: u64,
+}
+
+async fn sweep_user<D: Documents, L: Ledger>(
+    users: &Users<'_, D, L>,
+    alarm: &DueAlarm,
+) -> Result<Done, ApplyError> {
+    let mut done = Done::default();
+    // Twice at most: the second turn only notes that the rows of the first are written.
+    for _ in 0..2 {
+        let now = (users.now)();
+        let Some(state) = users.read(&alarm.user).await? else {
+            // Whoever was about to create the user has died; the next one to try sets an alarm again.
+            users.ledger.finish_alarm(alarm, None).await?;
+            return Ok(done);
+        };
+        let rows: Vec<LedgerWrite> = state.outbox.iter().map(|out| out.write.clone()).collect();
+        users.ledger.write(&alarm.user, &rows, now).await?;
+        let command = Command::Sweep {
+            written_through: state.revision,
+        };
+        let applied = users.apply(&alarm.user, &command, &random_mark()).await?;
+        for write in &applied.writes {
+            match write {
+                LedgerWrite::Session(row) if row.ended.is_some() => done.ended += 1,
+                LedgerWrite::Period(row) if row.archived => done.archived += 1,
+                _ => {}
+            }
+        }
+        let Some(state) = applied.state else { break };
+        let settled = state.session.is_some() || state.outbox.is_empty();
+        if settled || !applied.ledger_written {
+            let next = next_alarm(&state, (users.now)(), users.policy);
+            users.ledger.finish_alarm(alarm, next).await?;
+            return Ok(done);
+        }
+    }
+    let next = (users.now)().plus(users.policy.alarm_interval);
+    users.ledger.finish_alarm(alarm, Some(next)).await?;
+    Ok(done)
+}
+
+async fn postpone<D: Documents, L: Ledger>(users: &Users<'_, D, L>, alarm: &DueAlarm) {
+    let wait = RETRY_FIRST
+        .saturating_mul(2_u32.saturating_pow(alarm.failures))
+        .min(RETRY_LONGEST);
+    if let Err(error) = users
+        .ledger
+        .retry_alarm(alarm, (users.now)().plus(wait))
+        .await
+    {
+        // The lease runs out by itself.
+        eprintln!("alarm of user {} keeps its lease: {error}", alarm.user);
+    }
+}
+
+fn random_mark() -> WriteMark {
+    let (bits, _) = Uuid::new_v4().as_u64_pair();
+    WriteMark {
+        id: WriteId::from_bits(bits),
+        repeatable: false,
+    }
+}

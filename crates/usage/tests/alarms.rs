@@ -1,0 +1,150 @@
+//! Section 5 of the design: when a user's alarm is to fire.
+
+mod scene;
+
+use scene::Scene;
+use talktime_usage::{Command, Instant, next_alarm, settle::settle};
+
+/// When the alarm is set after a story, by somebody who looks at `time`.
+fn alarm(scene: &Scene, time: &str) -> Option<Instant> {
+    let now = scene.when(time);
+    let mut state = scene.state.clone()?;
+    settle(&mut state, now, &scene.policy);
+    next_alarm(&state, now, &scene.policy)
+}
+
+#[track_caller]
+fn check(story: &str, time: &str, expected: Option<&str>) {
+    let mut scene = Scene::new();
+    scene.play(story);
+    assert_eq!(
+        alarm(&scene, time),
+        expected.map(|at| scene.when(at)),
+        "{story}, then {time}"
+    );
+}
+
+#[test]
+fn while_a_session_runs_the_alarm_is_soon_or_when_it_ends() {
+    check("0:00 look", "0:00", None);
+    check("0:00 start", "0:00", Some("0:30"));
+    check("0:00 start", "9:00", Some("9:30"));
+    check("0:00 start", "9:45", Some("10:00"));
+    check("0:00 basic, 0:00 start, 1:00 beat", "10:50", Some("11:00"));
+    check(
+        "0:00 basic, 0:00 start, 9:00 beat, 18:00 beat, 27:00 beat, 36:00 beat, 45:00 beat, 54:00 beat",
+        "59:50",
+        Some("60:00"),
+    );
+}
+
+#[test]
+fn after_a_session_the_alarm_fires_until_all_is_written_and_archived() {
+    let month_end = Some("2026-12-01");
+    check("0:00 start, 3:00 end", "3:00", Some("3:30"));
+    check("0:00 start, 3:00 end, 3:30 sweep", "3:30", month_end);
+    check(
+        "0:00 start, 3:00 end, 3:30 sweep, 2026-12-01 sweep",
+        "2026-12-01",
+        Some("2026-12-01T00:00:30"),
+    );
+    check(
+        "0:00 start, 3:00 end, 2026-12-01 sweep, 2026-12-01T00:00:30 sweep",
+        "2026-12-02",
+        None,
+    );
+    check("0:00 basic, 1:00 sweep", "1:00", month_end);
+    check(
+        "0:00 basic, 2026-12-01 sweep, 2026-12-01T00:00:30 sweep",
+        "2026-12-02",
+        None,
+    );
+    // It is never in the past, whoever looks when.
+    for story in [
+        "0:00 start",
+        "0:00 basic, 0:00 start, 5:00 beat",
+        "0:00 start, 3:00 end, 4:00 sweep",
+        "0:00 reset",
+    ] {
+        for time in ["6:00", "10:00", "15:00", "60:00", "2026-12-01", "400d"] {
+            let mut scene = Scene::new();
+            scene.play(story);
+            let alarm = alarm(&scene, time);
+            assert!(
+                alarm.is_none_or(|at| at > scene.when(time)),
+                "{story}, then {time}: {alarm:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn alarms_alone_bring_everything_to_rest() {
+    for story in [
+        "0:00 start",
+        "0:00 basic, 0:00 start, 5:00 beat",
+        "2026-11-30T23:55:00 start, 2026-11-30T23:59:00 beat",
+        "2026-11-30T23:55:00 start, 2026-11-30T23:59:59.999 reset",
+        "0:00 start, 1:00 takeover, 2:00 reset",
+    ] {
+        let mut scene = Scene::new();
+        scene.play(story);
+        let mut now = scene.state.as_ref().expect("a user").instant;
+        let mut fired = 0;
+        // A sweep each 30 s of an hour at the most, and a few for the end of the month.
+        while let Some(at) = next_alarm(scene.state.as_ref().expect("a user"), now, &scene.policy) {
+            assert!(at > now, "{story}: {at:?} after {now:?}");
+            now = at;
+            scene.sweep(now);
+            fired += 1;
+            assert!(fired < 140, "{story}");
+        }
+        assert!(
+            scene.ledger.periods.values().all(|row| row.archived),
+            "{story}"
+        );
+        assert!(
+            scene
+                .ledger
+                .sessions
+                .values()
+                .all(|row| row.ended.is_some()),
+            "{story}"
+        );
+        assert!(
+            scene.state.as_ref().expect("a user").outbox.is_empty(),
+            "{story}"
+        );
+        assert!(fired >= 2, "{story}");
+    }
+}
+
+#[test]
+fn what_a_sweep_did_not_write_stays_in_the_outbox() {
+    let mut scene = Scene::new();
+    scene.play("0:00 start, 1:00 end, 2:00 start");
+    let revision = scene.state.as_ref().expect("a user").revision;
+    let rows = |scene: &Scene| scene.state.as_ref().expect("a user").outbox.len();
+    // Two sessions and the period.
+    assert_eq!(rows(&scene), 3);
+    let swept = |scene: &mut Scene, written_through| {
+        let now = scene.when("2:10");
+        scene
+            .apply(&Command::Sweep { written_through }, now)
+            .expect("swept");
+    };
+    swept(&mut scene, 0);
+    assert_eq!(rows(&scene), 3);
+    swept(&mut scene, revision);
+    assert_eq!(
+        rows(&scene),
+        2,
+        "the running session and its period, as they are now"
+    );
+    scene.play("3:00 end");
+    let revision = scene.state.as_ref().expect("a user").revision;
+    swept(&mut scene, revision - 1);
+    assert_eq!(rows(&scene), 2);
+    swept(&mut scene, revision);
+    assert_eq!(rows(&scene), 0);
+}

@@ -1,0 +1,231 @@
+//! Sections 2 and 7 of the design, about plans: who grants what, in whatever order the news comes.
+
+#![allow(clippy::expect_used, reason = "the helpers of a test may panic")]
+
+mod scene;
+
+use scene::{Scene, order, subscription};
+use talktime_usage::{Command, PlanOutcome, Reply};
+
+/// One piece of news: a source, what it grants (`-` for nothing, `?` for behind with a payment), and when it happened.
+type News<'a> = (&'a str, &'a str, i64);
+
+fn tell(scene: &mut Scene, (by, plan, as_of): News<'_>) -> PlanOutcome {
+    let command = match plan {
+        "?" => Command::PastDue {
+            subscription: subscription(by),
+            as_of: order(as_of),
+        },
+        "-" => scene.change(by, None, None, false, Some(as_of)),
+        plan => scene.change(by, Some(plan), None, false, Some(as_of)),
+    };
+    match scene.apply(&command, scene.origin) {
+        Ok(Reply::Plan(outcome)) => outcome,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[track_caller]
+fn check(news: &[News<'_>], plan: &str) {
+    let mut scene = Scene::new();
+    for one in news {
+        tell(&mut scene, *one);
+    }
+    assert_eq!(scene.status_at("0:00").plan.as_str(), plan, "{news:?}");
+}
+
+#[test]
+fn the_most_minutes_that_anybody_grants_are_in_force() {
+    check(&[], "free");
+    check(&[("manual", "basic", 1)], "basic");
+    check(&[("a", "basic", 1), ("b", "pro", 2)], "pro");
+    check(&[("a", "pro", 1), ("b", "basic", 2)], "pro");
+    check(&[("a", "pro", 1), ("a", "basic", 2)], "basic");
+    check(&[("a", "basic", 1), ("a", "free", 2)], "free");
+    check(&[("a", "basic", 1), ("a", "-", 2)], "free");
+    // The end of an old subscription takes nothing from a newer one.
+    check(
+        &[("old", "basic", 1), ("new", "basic", 2), ("old", "-", 3)],
+        "basic",
+    );
+    check(
+        &[("old", "pro", 1), ("new", "basic", 2), ("old", "-", 3)],
+        "basic",
+    );
+    // A support grant survives all webhooks.
+    check(
+        &[("manual", "pro", 1), ("a", "basic", 2), ("a", "-", 3)],
+        "pro",
+    );
+    check(
+        &[
+            ("a", "basic", 1),
+            ("manual", "pro", 2),
+            ("a", "-", 3),
+            ("manual", "-", 4),
+        ],
+        "free",
+    );
+}
+
+#[test]
+fn late_news_of_a_subscription_changes_nothing() {
+    check(&[("a", "-", 5), ("a", "pro", 4)], "free");
+    check(
+        &[("a", "basic", 5), ("a", "pro", 4), ("a", "-", 3)],
+        "basic",
+    );
+    // Each subscription has its own order.
+    check(&[("a", "basic", 5), ("b", "pro", 4)], "pro");
+    let mut scene = Scene::new();
+    assert_eq!(tell(&mut scene, ("a", "basic", 5)), PlanOutcome::Applied);
+    let before = scene.state.clone();
+    for news in [("a", "basic", 5), ("a", "pro", 4), ("a", "-", 5)] {
+        assert_eq!(tell(&mut scene, news), PlanOutcome::Outdated, "{news:?}");
+        assert_eq!(scene.state, before);
+    }
+    // An update that does not say when it happened comes after all that is known.
+    scene.plan_at("0:00", "a", Some("pro"), None, false);
+    scene.plan_at("0:00", "a", Some("basic"), None, false);
+    assert_eq!(scene.status_at("0:00").plan.as_str(), "basic");
+}
+
+#[test]
+fn being_behind_with_a_payment_keeps_the_plan() {
+    check(&[("a", "pro", 1), ("a", "?", 2)], "pro");
+    check(&[("a", "?", 2)], "free");
+    check(&[("a", "pro", 1), ("a", "?", 2), ("a", "-", 3)], "free");
+}
+
+/// News, then a roster of active subscriptions as of 10, in either order.
+#[track_caller]
+fn check_roster(news: &[News<'_>], active: &[(&str, &str)], plan: &str) {
+    let active: Vec<_> = active.iter().map(|(id, plan)| (*id, *plan, None)).collect();
+    for roster_first in [false, true] {
+        let mut scene = Scene::new();
+        let roster = scene.roster(10, &active);
+        if roster_first {
+            scene.apply(&roster, scene.origin).expect("reconciled");
+        }
+        for one in news {
+            tell(&mut scene, *one);
+        }
+        let last = scene.apply(&roster, scene.origin);
+        let expected = if roster_first {
+            PlanOutcome::Outdated
+        } else {
+            PlanOutcome::Applied
+        };
+        assert_eq!(last, Ok(Reply::Plan(expected)));
+        assert_eq!(
+            scene.status_at("0:00").plan.as_str(),
+            plan,
+            "{news:?} and {active:?}"
+        );
+    }
+}
+
+#[test]
+fn a_roster_reconciles_the_subscriptions() {
+    check_roster(&[], &[("a", "basic")], "basic");
+    check_roster(&[("a", "pro", 5)], &[("a", "basic")], "basic");
+    check_roster(&[("a", "pro", 5)], &[], "free");
+    check_roster(&[("a", "pro", 5)], &[("b", "basic")], "basic");
+    check_roster(&[("a", "pro", 15)], &[("a", "basic")], "pro");
+    check_roster(&[("a", "-", 15)], &[("a", "basic")], "free");
+    check_roster(&[("a", "-", 5)], &[("a", "basic")], "basic");
+    check_roster(&[("a", "pro", 15)], &[], "pro");
+    check_roster(&[("manual", "pro", 5)], &[], "pro");
+    // It leaves out those that are behind with a payment, which does not end them.
+    check_roster(&[("a", "pro", 5), ("a", "?", 7)], &[], "pro");
+    check_roster(
+        &[("a", "pro", 5), ("a", "?", 7), ("a", "-", 12)],
+        &[],
+        "free",
+    );
+    check_roster(&[("a", "?", 3), ("a", "pro", 5)], &[], "free");
+}
+
+#[test]
+fn a_plan_update_creates_the_user_with_that_plan() {
+    let mut scene = Scene::new();
+    tell(&mut scene, ("a", "pro", 1));
+    let status = scene.status_at("0:00");
+    assert_eq!(
+        (status.plan.as_str(), status.minutes_limit.get()),
+        ("pro", 500)
+    );
+    assert_eq!(
+        scene.ledger.periods_told(),
+        ["2026-11-01..2026-12-01 pro 0/500"]
+    );
+}
+
+#[test]
+fn a_plan_below_what_is_used_ends_the_session_at_once() {
+    let played = |story: &str| {
+        let mut scene = Scene::new();
+        scene.play(story);
+        assert_eq!(scene.refused, [], "{story}");
+        (
+            scene.ledger.sessions_told(),
+            scene.status_at("20:00").minutes_used.get(),
+        )
+    };
+    let check = |story: &str, session: &str, used| {
+        assert_eq!(played(story), (vec![session.to_owned()], used), "{story}");
+    };
+    let beaten = "0:00 basic, 0:00 start, 8:00 beat";
+    check(
+        &format!("{beaten}, 14:30 free"),
+        "limit_reached 14:30 15",
+        15,
+    );
+    check(
+        &format!("{beaten}, 10:00 free"),
+        "limit_reached 10:00 10",
+        10,
+    );
+    check(
+        &format!("{beaten}, 9:59.999 free, 18:00 beat"),
+        "limit_reached 10:00 10",
+        10,
+    );
+    check(
+        &format!("{beaten}, 15:00 pro, 15:30 end"),
+        "user_ended 15:30 16",
+        16,
+    );
+    // It was over before the news came.
+    check(&format!("{beaten}, 18:00 free"), "stale 8:00 8", 8);
+    // And one that goes up goes on.
+    check(
+        "0:00 start, 5:00 beat, 9:59 basic, 14:00 beat, 19:30 end",
+        "user_ended 19:30 20",
+        20,
+    );
+    check(
+        "0:00 start, 5:00 beat, 10:00 basic",
+        "limit_reached 10:00 10",
+        10,
+    );
+}
+
+#[test]
+fn a_new_plan_shows_in_the_ledger_and_the_time_left() {
+    let mut scene = Scene::new();
+    scene.play("0:00 start, 2:00 beat");
+    scene.plan_at("3:00", "a", Some("basic"), None, false);
+    assert_eq!(scene.status_at("3:00").seconds_remaining.get(), 57 * 60);
+    assert_eq!(
+        scene.ledger.periods_told(),
+        ["2026-11-01..2026-12-01 basic 3/100"]
+    );
+    scene.play("3:00 end");
+    scene.plan_at("4:00", "a", None, None, false);
+    assert_eq!(
+        scene.ledger.periods_told(),
+        ["2026-11-01..2026-12-01 free 3/10"]
+    );
+    assert_eq!(scene.status_at("4:00").seconds_remaining.get(), 420);
+}

@@ -1,0 +1,107 @@
+//! Section 2 of the design, about `resetUsage`: the old minutes stay in a period of their own.
+
+mod scene;
+
+use scene::Scene;
+
+/// A user's story from `origin` on, and then the sessions and the periods in the ledger.
+#[track_caller]
+fn check(origin: &str, story: &str, sessions: &[&str], periods: &[&str]) -> Scene {
+    let mut scene = Scene::at(origin);
+    scene.play(story);
+    assert_eq!(scene.refused, [], "{story}");
+    assert_eq!(scene.ledger.sessions_told(), sessions, "{story}");
+    assert_eq!(scene.ledger.periods_told(), periods, "{story}");
+    scene
+}
+
+#[test]
+fn a_reset_starts_the_usage_afresh() {
+    check(
+        "2026-11-10",
+        "0:00 start, 7:00 end, 10:00 reset, 11:00 start, 13:00 end",
+        &["user_ended 7:00 7", "user_ended 2:00 2"],
+        &[
+            "2026-11-01..2026-11-10T00:10:00 free 7/10 archived",
+            "2026-11-10T00:10:00..2026-12-01 free 2/10",
+        ],
+    );
+    // In the middle of a session.
+    let running = "0:00 start, 4:30 beat, 7:30 reset";
+    let old = "2026-11-01..2026-11-10T00:07:30 free 8/10";
+    let new = |minutes| format!("2026-11-10T00:07:30..2026-12-01 free {minutes}/10");
+    let scene = check("2026-11-10", running, &["running"], &[old, &new(0)]);
+    assert_eq!(
+        scene.status_at("7:30").seconds_remaining.get(),
+        10 * 60 + 30
+    );
+    check(
+        "2026-11-10",
+        &format!("{running}, 9:00 beat, 9:15 end"),
+        &["user_ended 9:15 10"],
+        &[&format!("{old} archived"), &new(2)],
+    );
+    check(
+        "2026-11-10",
+        &format!("{running}, 9:00 beat, 18:30 end"),
+        &["limit_reached 18:00 18"],
+        &[&format!("{old} archived"), &new(10)],
+    );
+    // Found silent since before the reset: it is billed to its last heartbeat, all of it in the old period.
+    check(
+        "2026-11-10",
+        &format!("{running}, 16:00 sweep"),
+        &["stale 4:30 5"],
+        &[
+            "2026-11-01..2026-11-10T00:07:30 free 5/10 archived",
+            &new(0),
+        ],
+    );
+    // Of a user who used nothing there is nothing to close.
+    check(
+        "2026-11-10",
+        "0:00 reset",
+        &[],
+        &["2026-11-01..2026-12-01 free 0/10"],
+    );
+}
+
+#[test]
+fn resets_within_one_second_keep_their_rows_apart() {
+    let scene = check(
+        "2026-11-10",
+        "0:00 start, 0:00.100 end, 0:00.200 reset, 0:00.300 reset, 0:00.400 reset, 1:00 start, 2:00 end",
+        &["user_ended 0:00.100 1", "user_ended 1:00 1"],
+        &[
+            "2026-11-01..2026-11-10 free 1/10 archived",
+            "2026-11-10..2026-11-10T00:00:01 free 0/10 archived",
+            "2026-11-10T00:00:01..2026-11-10T00:00:02 free 0/10 archived",
+            "2026-11-10T00:00:02..2026-12-01 free 1/10",
+        ],
+    );
+    assert_eq!(scene.status_at("2:00").minutes_used.get(), 1);
+}
+
+#[test]
+fn a_session_begun_in_the_second_of_the_reset_is_billed_after_it() {
+    // The cut is at the second's start, before the session.
+    check(
+        "2026-11-10",
+        "0:00 start, 1:00 end, 2:00.500 start, 2:00.800 reset, 3:00 end",
+        &["user_ended 1:00 1", "user_ended 0:59.500 1"],
+        &[
+            "2026-11-01..2026-11-10T00:02:00 free 1/10 archived",
+            "2026-11-10T00:02:00..2026-12-01 free 1/10",
+        ],
+    );
+    let scene = check(
+        "2026-11-10",
+        "0:00.500 start, 0:00.800 reset, 5:00 beat, 20:00 end",
+        &["limit_reached 10:00 10"],
+        &[
+            "2026-11-01..2026-11-10 free 0/10 archived",
+            "2026-11-10..2026-12-01 free 10/10",
+        ],
+    );
+    assert_eq!(scene.status_at("20:00").minutes_remaining.get(), 0);
+}

@@ -1,0 +1,373 @@
+//! Section 2 of the design, about sessions: one line of story, one line of bill.
+
+#![allow(clippy::expect_used, reason = "the helpers of a test may panic")]
+
+mod scene;
+
+use std::time::Duration;
+
+use scene::{Scene, session_id};
+use talktime_usage::{
+    Command, Context, EndReason, Policy, Refusal, Reply, Seconds, State, Step, WriteId, step,
+};
+
+/// A free user's story, and the sessions in the ledger when it is over: `reason length minutes`.
+#[track_caller]
+fn check(story: &str, sessions: &[&str]) {
+    check_with(story, |_| (), sessions);
+}
+
+#[track_caller]
+fn check_with(story: &str, policy: impl FnOnce(&mut Policy), sessions: &[&str]) {
+    let mut scene = Scene::new().policy(policy);
+    scene.play(story);
+    assert_eq!(scene.refused, [], "{story}");
+    // Whether or not anybody settles it, the bill is the same at the last instant of the story.
+    let last = story
+        .rsplit(", ")
+        .next()
+        .and_then(|line| line.split_once(' '));
+    scene.sweep_at(last.expect("a line").0);
+    assert_eq!(scene.ledger.sessions_told(), sessions, "{story}");
+}
+
+#[test]
+fn a_session_ends_at_its_last_minute_however_late_anyone_notices() {
+    // No heartbeat at all: the limit and the silence fall on the same instant, and the limit counts.
+    check("0:00 start, 10:00 look", &["limit_reached 10:00 10"]);
+    check("0:00 start, 10:00 end", &["limit_reached 10:00 10"]);
+    check("0:00 start, 10:01 beat", &["limit_reached 10:00 10"]);
+    check("0:00 start, 500:00 look", &["limit_reached 10:00 10"]);
+    check("0:00 start, 40d beat", &["limit_reached 10:00 10"]);
+    check("0:00 start, 9:59.999 look", &["running"]);
+    check(
+        "0:00 start, 5:00 beat, 9:59 beat, 10:00 beat",
+        &["limit_reached 10:00 10"],
+    );
+    check(
+        "0:00 start, 5:00 beat, 14:59 end",
+        &["limit_reached 10:00 10"],
+    );
+    check(
+        "0:00 start, 0:30 mint, 70:00 fail",
+        &["limit_reached 10:00 10"],
+    );
+    check(
+        "0:00.001 start, 5:00 beat, 30:00 look",
+        &["limit_reached 10:00 10"],
+    );
+    check(
+        "0:00 start, 2:01 end, 3:00 start, 9:00 beat, 60:00 look",
+        &["user_ended 2:01 3", "limit_reached 7:00 7"],
+    );
+    check(
+        "0:00 start, 8:59.999 end, 9:00 start, 600:00 look",
+        &["user_ended 8:59.999 9", "limit_reached 1:00 1"],
+    );
+}
+
+#[test]
+fn a_silent_session_is_over_as_of_its_last_heartbeat() {
+    let on_basic =
+        |story: &str, sessions: &[&str]| check(&format!("0:00 basic, {story}"), sessions);
+    on_basic("0:00 start, 10:00 look", &["stale 0:00 1"]);
+    on_basic("0:00 start, 9:59.999 look", &["running"]);
+    on_basic("0:00 start, 9:59.999 beat, 19:59.998 look", &["running"]);
+    on_basic(
+        "0:00 start, 9:59.999 beat, 19:59.999 look",
+        &["stale 9:59.999 10"],
+    );
+    on_basic("0:00 start, 0:30 beat, 600:00 look", &["stale 0:30 1"]);
+    on_basic("0:00 start, 12:00 beat", &["stale 0:00 1"]);
+    on_basic(
+        "0:00 start, 8:00 beat, 16:00 beat, 50:00 end",
+        &["stale 16:00 16"],
+    );
+    // A look, a mint or a sweep is no sign of life.
+    on_basic(
+        "0:00 start, 4:00 look, 5:00 sweep, 6:00 mint, 10:00 look",
+        &["stale 0:00 1"],
+    );
+    // An end after a silence that is not too long is paid up to the end.
+    on_basic("0:00 start, 9:00 end", &["user_ended 9:00 9"]);
+}
+
+#[test]
+fn of_limit_and_silence_the_first_counts() {
+    check(
+        "0:00 start, 1:00 beat, 300:00 look",
+        &["limit_reached 10:00 10"],
+    );
+    check_with(
+        "0:00 start, 1:00 beat, 300:00 look",
+        |policy| policy.stale_after = Duration::from_mins(8),
+        &["stale 1:00 1"],
+    );
+    check_with(
+        "0:00 start, 2:00 beat, 300:00 look",
+        |policy| policy.stale_after = Duration::from_mins(8),
+        &["limit_reached 10:00 10"],
+    );
+}
+
+#[test]
+fn a_session_has_a_longest_time() {
+    let beats: Vec<String> = (1..20).map(|i| format!(", {}:00 beat", i * 9)).collect();
+    let beats = beats.concat();
+    let check_max = |max: Option<u64>, story: &str, sessions: &[&str]| {
+        check_with(
+            &format!("0:00 pro, 0:00 start{story}"),
+            |policy| policy.session_max = max.map(Duration::from_mins),
+            sessions,
+        );
+    };
+    check_max(Some(60), &beats, &["timeout 60:00 60"]);
+    check_max(None, &beats, &["running"]);
+    check_max(
+        Some(60),
+        ", 9:00 beat, 18:00 beat, 27:00 beat, 36:00 beat, 45:00 beat, 54:00 beat, 59:59.999 look",
+        &["running"],
+    );
+    // A cap at the limit's own instant: the limit counts, and so does the cap against silence.
+    check_with(
+        "0:00 start, 5:00 beat, 11:00 look",
+        |policy| policy.session_max = Some(Duration::from_mins(10)),
+        &["limit_reached 10:00 10"],
+    );
+    check_max(Some(10), ", 11:00 look", &["timeout 10:00 10"]);
+    check_max(Some(11), ", 12:00 look", &["stale 0:00 1"]);
+}
+
+#[test]
+fn minutes_are_whole_rounded_up_once_a_session_and_at_least_one() {
+    check("0:00 start, 0:00 end", &["user_ended 0:00 1"]);
+    check("0:00 start, 0:00.001 end", &["user_ended 0:00.001 1"]);
+    check("0:00 start, 1:00 end", &["user_ended 1:00 1"]);
+    check("0:00 start, 1:00.001 end", &["user_ended 1:00.001 2"]);
+    let mut scene = Scene::new();
+    scene.play("0:00 start, 1:01 end, 2:00 start, 3:01 end, 4:00 start, 5:01 end");
+    assert_eq!(scene.status_at("6:00").minutes_used.get(), 6);
+    assert_eq!(scene.state.expect("a user").period.billed_millis, 183_000);
+}
+
+#[test]
+fn a_session_that_failed_before_anybody_could_talk_is_free() {
+    check("0:00 start, 0:20 fail", &["error 0:20 0"]);
+    check("0:00 start, 5:20 sweep, 9:00 fail", &["error 9:00 0"]);
+    check("0:00 start, 0:10 beat, 0:20 fail", &["error 0:20 1"]);
+    check("0:00 start, 0:10 mint, 0:20 fail", &["error 0:20 1"]);
+    check("0:00 start, 0:20 end", &["user_ended 0:20 1"]);
+    check("0:00 start, 10:00 fail", &["limit_reached 10:00 10"]);
+}
+
+#[test]
+fn one_session_at_a_time() {
+    let mut scene = Scene::new();
+    let first = scene.start().session;
+    let before = scene.state.clone();
+    assert_eq!(
+        scene.try_start_at("1:00", false).map(|_| ()),
+        Err(Refusal::SessionActive(first))
+    );
+    assert_eq!(scene.state, before);
+    check(
+        "0:00 start, 1:30 takeover, 2:00 beat, 3:00 end",
+        &["user_ended 1:30 2", "user_ended 1:30 2"],
+    );
+    // One that is over already needs no takeover.
+    check(
+        "0:00 basic, 0:00 start, 11:00 start",
+        &["stale 0:00 1", "running"],
+    );
+    check(
+        "0:00 basic, 0:00 start, 11:00 takeover",
+        &["stale 0:00 1", "running"],
+    );
+}
+
+#[test]
+fn a_takeover_without_minutes_changes_nothing() {
+    let mut scene = Scene::new();
+    let first = scene.start().session;
+    let (before, ledger) = (scene.state.clone(), scene.ledger.clone());
+    assert_eq!(
+        scene.try_start_at("9:00.001", true).map(|_| ()),
+        Err(Refusal::NoCredits)
+    );
+    assert_eq!((&scene.state, &scene.ledger), (&before, &ledger));
+    let ended = scene
+        .try_end_at("9:30", first, EndReason::UserEnded)
+        .expect("it still runs");
+    assert_eq!(ended.session_minutes.get(), 10);
+    // And so for a session that is over, and one that nobody settled yet.
+    let mut scene = Scene::new();
+    scene.start();
+    let before = scene.state.clone();
+    for takeover in [false, true] {
+        let refused = scene.try_start_at("10:00", takeover).map(|_| ());
+        assert_eq!((refused, &scene.state), (Err(Refusal::NoCredits), &before));
+    }
+}
+
+#[test]
+fn a_start_is_recognised_by_its_session() {
+    // The same id again, while it runs and after it ended: one session, one bill.
+    let mut scene = Scene::new();
+    let first = scene.start();
+    let again = Command::Start {
+        session: first.session,
+        topic: None,
+        difficulty: None,
+        takeover: false,
+    };
+    for (now, end) in [("0:10", false), ("2:00", true), ("5:00", true)] {
+        if end {
+            scene.end_at("1:30");
+        }
+        let reply = scene.apply(&again, scene.when(now)).expect("started");
+        let Reply::Started(started) = reply else {
+            panic!("{reply:?}")
+        };
+        assert_eq!((started.session, started.at), (first.session, first.at));
+    }
+    // Nor does it take over from the session that came after it.
+    let second = scene.start_at("6:00").session;
+    let takeover = Command::Start {
+        session: first.session,
+        topic: None,
+        difficulty: None,
+        takeover: true,
+    };
+    let before = scene.state.clone();
+    assert!(scene.apply(&takeover, scene.when("6:30")).is_ok());
+    assert_eq!((scene.state.clone(), scene.session), (before, second));
+    scene.end_at("7:00");
+    assert_eq!(
+        scene.ledger.sessions_told(),
+        ["user_ended 1:30 2", "user_ended 1:00 1"]
+    );
+    assert_eq!(scene.status_at("30:00").minutes_used.get(), 3);
+}
+
+#[test]
+fn ending_twice_gives_the_first_answer() {
+    let mut scene = Scene::new();
+    scene.start();
+    let session = scene.session;
+    let first = scene.end_at("2:30");
+    let told = (first.session_minutes.get(), first.total_minutes_used.get());
+    assert_eq!((told, first.minutes_remaining.get()), ((3, 3), 7));
+    assert_eq!(first.at, scene.when("2:30"));
+    scene.play("3:00 start, 4:00 end");
+    for (time, reason) in [("5:00", EndReason::UserEnded), ("40d", EndReason::Error)] {
+        assert_eq!(scene.try_end_at(time, session, reason), Ok(first.clone()));
+    }
+    // What ended by itself answers just so.
+    let mut scene = Scene::new();
+    scene.start();
+    let first = scene.end_at("12:00");
+    assert_eq!(
+        (first.reason, first.at),
+        (EndReason::LimitReached, scene.when("10:00"))
+    );
+    assert_eq!(
+        (first.session_minutes.get(), first.minutes_remaining.get()),
+        (10, 0)
+    );
+    assert_eq!(scene.end_at("13:00"), first);
+}
+
+#[test]
+fn a_heartbeat_after_the_end_tells_the_end() {
+    let mut scene = Scene::new().on("basic");
+    scene.start();
+    let heard = scene.heartbeat_at("2:01");
+    let told = (heard.session_minutes.get(), heard.total_minutes_used.get());
+    assert_eq!(
+        (told, heard.minutes_remaining.get(), heard.ended),
+        ((3, 3), 97, None)
+    );
+    assert_eq!(heard.seconds_remaining.get(), 60 * 60 - 121);
+    for time in ["12:01", "13:00", "30:00"] {
+        let heard = scene.heartbeat_at(time);
+        let ended = heard.ended.clone().expect("over");
+        assert_eq!(
+            (ended.reason, ended.at),
+            (EndReason::Stale, scene.when("2:01"))
+        );
+        assert_eq!(
+            (heard.session_minutes.get(), heard.seconds_remaining),
+            (3, Seconds::default())
+        );
+        assert_eq!(heard.minutes_remaining.get(), 97);
+    }
+}
+
+#[test]
+fn a_session_that_never_was_is_not_found() {
+    let unknown = session_id(77);
+    let mut nobody = Scene::new();
+    let mut somebody = Scene::new();
+    somebody.play("0:00 start, 1:00 end, 2:00 start");
+    for scene in [&mut nobody, &mut somebody] {
+        let before = scene.state.clone();
+        let heard = scene.try_heartbeat_at("3:00", unknown).map(|_| ());
+        let ended = scene
+            .try_end_at("3:00", unknown, EndReason::UserEnded)
+            .map(|_| ());
+        assert_eq!(heard, Err(Refusal::SessionNotFound));
+        assert_eq!(ended, Err(Refusal::SessionNotFound));
+        assert_eq!(scene.state, before);
+    }
+    assert_eq!(nobody.mint_at("3:00"), Err(Refusal::NoActiveSession));
+}
+
+#[test]
+fn tokens_are_minted_only_while_a_session_runs_and_not_too_often() {
+    let mut scene = Scene::new();
+    scene.start();
+    let minted = scene.mint_at("1:00").expect("minted");
+    assert_eq!(minted.until, scene.when("10:00"));
+    assert_eq!(minted.seconds_remaining.get(), 540);
+    scene.play("1:10 mint, 1:20 mint");
+    let retry_after = Seconds::rounded_up(Duration::from_secs(30));
+    assert_eq!(
+        scene.mint_at("1:30"),
+        Err(Refusal::TooManyMints { retry_after })
+    );
+    assert!(scene.mint_at("2:00").is_ok());
+    assert_eq!(scene.mint_at("10:00"), Err(Refusal::NoCredits));
+    // It neither ends nor bills.
+    assert_eq!(scene.ledger.sessions_told(), ["running"]);
+    let mut scene = Scene::new().on("basic");
+    scene.start();
+    assert_eq!(scene.mint_at("10:00"), Err(Refusal::NoActiveSession));
+}
+
+#[test]
+fn a_kept_answer_is_given_again() {
+    let scene = Scene::new();
+    let write = WriteId::parse("key").expect("an id");
+    let start = |state: Option<&State>, number, time: &str| {
+        let command = Command::Start {
+            session: session_id(number),
+            topic: None,
+            difficulty: None,
+            takeover: true,
+        };
+        let context = Context {
+            user: &scene.user,
+            now: scene.when(time),
+            policy: &scene.policy,
+            write: &write,
+            keep_answer: true,
+        };
+        step(state, &command, &context).expect("started")
+    };
+    let Step::Changed { next, reply, .. } = start(None, 1, "0:00") else {
+        panic!("not started")
+    };
+    for time in ["0:01", "5:00", "40d"] {
+        assert_eq!(start(Some(&next), 2, time), Step::Unchanged(reply.clone()));
+    }
+}

@@ -1,0 +1,12 @@
+//! The built components, tried as their users would: under a clock of the test's, with stores that fail, and over HTTP.
+
+mod alarms;
+mod authentication;
+mod black_box;
+mod browsers;
+mod limits;
+mod manifests;
+mod periods;
+mod races;
+mod sessions;
+mod tokens;

@@ -1,0 +1,204 @@
+//! The API over a real socket, with a real clock: an embedded host of its own, any base URL, or `spin up`.
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::Request;
+use http_body_util::{BodyExt, Full};
+use hyper_util::client::legacy::{Client, connect::HttpConnector};
+use hyper_util::rt::TokioExecutor;
+use serde_json::{Value, json};
+use talktime_host::{HostBuilder, Server, Storage};
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio::process::{Child, Command};
+use uuid::Uuid;
+
+use crate::{Answer, INTERNAL_SECRET, JWT_SECRET, built};
+
+/// A running Talktime that is spoken to over HTTP only.
+pub struct Target {
+    /// What it is, for messages.
+    pub name: String,
+    base_url: String,
+    internal_secret: String,
+    jwt_secret: String,
+    client: Client<HttpConnector, Full<Bytes>>,
+    running: Running,
+}
+
+enum Running {
+    Elsewhere,
+    Embedded(Server),
+    Spin {
+        _process: Child,
+        _data: TempDir,
+    },
+}
+
+impl Target {
+    /// What the tests run against: the base URL of `TALKTIME_BASE_URL` (with its secrets in `TALKTIME_INTERNAL_SECRET`
+    /// and `TALKTIME_JWT_SECRET`), else an embedded host, and `spin up` too if `spin` is on the PATH.
+    pub async fn all() -> Vec<Self> {
+        if let Ok(url) = std::env::var("TALKTIME_BASE_URL") {
+            let secret = |name: &str| {
+                std::env::var(name).unwrap_or_else(|_| panic!("TALKTIME_BASE_URL needs {name}"))
+            };
+            let mut target = Self::new("TALKTIME_BASE_URL", url, Running::Elsewhere);
+            target.internal_secret = secret("TALKTIME_INTERNAL_SECRET");
+            target.jwt_secret = secret("TALKTIME_JWT_SECRET");
+            return vec![target];
+        }
+        let mut targets = vec![Self::embedded().await];
+        if spin_is_there().await {
+            targets.push(Self::spin().await);
+        }
+        targets
+    }
+
+    fn new(name: &str, base_url: String, running: Running) -> Self {
+        Self {
+            name: name.to_owned(),
+            base_url: base_url.trim_end_matches('/').to_owned(),
+            internal_secret: INTERNAL_SECRET.to_owned(),
+            jwt_secret: JWT_SECRET.to_owned(),
+            client: Client::builder(TokioExecutor::new()).build_http(),
+            running,
+        }
+    }
+
+    async fn embedded() -> Self {
+        let host = HostBuilder::from_manifest(built::manifest().await)
+            .expect("spin.toml is valid")
+            .variable("internal_api_secret", INTERNAL_SECRET)
+            .variable("auth_jwt_secret", JWT_SECRET)
+            .storage(Storage::Memory)
+            .build()
+            .await
+            .expect("the components link");
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let server = host.serve(listener).await;
+        let url = format!("http://{}", server.addr());
+        Self::new("the embedded host", url, Running::Embedded(server))
+    }
+
+    async fn spin() -> Self {
+        let manifest = built::manifest().await;
+        let data = tempfile::tempdir().expect("a folder");
+        let port = {
+            let probe = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+            probe.local_addr().expect("an address").port()
+        };
+        let process = Command::new("spin")
+            .args(["up", "--from"])
+            .arg(&manifest)
+            .arg("--state-dir")
+            .arg(data.path())
+            .args(["--listen", &format!("127.0.0.1:{port}")])
+            .env("SPIN_VARIABLE_INTERNAL_API_SECRET", INTERNAL_SECRET)
+            .env("SPIN_VARIABLE_AUTH_JWT_SECRET", JWT_SECRET)
+            .stdout(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .expect("spin starts");
+        let target = Self::new(
+            "spin up",
+            format!("http://127.0.0.1:{port}"),
+            Running::Spin {
+                _process: process,
+                _data: data,
+            },
+        );
+        for _ in 0..200 {
+            if target.client.get(target.uri("/")).await.is_ok() {
+                return target;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        panic!("spin up does not answer within 20 s");
+    }
+
+    /// A user that nobody has seen.
+    #[must_use]
+    pub fn fresh_user(&self) -> String {
+        format!("test-{}", Uuid::new_v4())
+    }
+
+    /// The secret that tokens are signed with.
+    #[must_use]
+    pub fn jwt_secret(&self) -> &str {
+        &self.jwt_secret
+    }
+
+    fn uri(&self, path: &str) -> http::Uri {
+        format!("{}{path}", self.base_url)
+            .parse()
+            .expect("a valid address")
+    }
+
+    /// Sends a request whose URI is a path.
+    pub async fn send(&self, mut request: Request<Bytes>) -> Answer {
+        *request.uri_mut() = self.uri(&request.uri().to_string());
+        let response = self
+            .client
+            .request(request.map(Full::new))
+            .await
+            .unwrap_or_else(|error| panic!("{}: {error}", self.name));
+        let (parts, body) = response.into_parts();
+        let body = body.collect().await.expect("a whole body").to_bytes();
+        Answer::new(http::Response::from_parts(parts, body))
+    }
+
+    /// A request of the trusted server for a user, or for none.
+    pub async fn trusted(&self, method: &str, path: &str, user: Option<&str>, body: &Value) -> Answer {
+        let mut request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header("x-internal-secret", &self.internal_secret);
+        if let Some(user) = user {
+            request = request.header("x-user-id", user);
+        }
+        let body = match body {
+            Value::Null => Bytes::new(),
+            body => body.to_string().into(),
+        };
+        self.send(request.body(body).expect("a valid request")).await
+    }
+
+    /// GETs a path for a user.
+    pub async fn get(&self, user: &str, path: &str) -> Answer {
+        self.trusted("GET", path, Some(user), &Value::Null).await
+    }
+
+    /// POSTs a body for a user.
+    pub async fn post(&self, user: &str, path: &str, body: Value) -> Answer {
+        self.trusted("POST", path, Some(user), &body).await
+    }
+
+    /// Starts a session and gives its id.
+    ///
+    /// # Panics
+    /// When it is refused.
+    pub async fn start(&self, user: &str) -> String {
+        let answer = self.post(user, "/api/session/start", json!({})).await.ok();
+        answer["sessionId"].as_str().expect("an id").to_owned()
+    }
+
+    /// Stops what this target started.
+    pub async fn stop(self) {
+        if let Running::Embedded(server) = self.running {
+            server.shutdown().await;
+        }
+    }
+}
+
+async fn spin_is_there() -> bool {
+    Command::new("spin")
+        .arg("--version")
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .await
+        .is_ok_and(|status| status.success())
+}

@@ -1,0 +1,125 @@
+// A session in a real browser against the real backend and its real clock.
+import assert from 'node:assert/strict';
+import { alter, browserTest, end, HEARTBEAT_MS, ONE_MINUTE_PLAN, problem, start, startSession, title, topicField, until } from './support.mjs';
+
+const upgrade = (page) => page.locator('usage-bar').getByRole('link', { name: /Upgrade Plan/ });
+
+browserTest('starts, heartbeats, counts down, ends', async (world) => {
+  const page = await world.practice();
+  assert.equal(new URL(page.url()).hash, '', 'the token has left the address bar');
+  await topicField(page).fill('Tea');
+  await page.getByRole('radio', { name: /Intermediate/ }).check();
+  const heartbeat = page.waitForResponse('**/api/session/heartbeat', { timeout: HEARTBEAT_MS });
+  const started = await startSession(page);
+  const seconds = async () => {
+    const [minutes, rest] = (await page.locator('#clock').textContent()).split(':').map(Number);
+    return minutes * 60 + rest;
+  };
+  const before = await seconds();
+  assert.ok(before <= started.secondsRemaining && before > started.secondsRemaining - 5, `${before} s at the start`);
+  await page.getByText('Silent mode.').waitFor();
+  assert.deepEqual((await heartbeat).request().postDataJSON(), { sessionId: started.sessionId });
+  assert.equal((await heartbeat).status(), 200);
+  await until(async () => (await seconds()) < before, 'the clock runs');
+  const { activeSession } = await world.status();
+  assert.equal(activeSession.topic, 'Tea');
+  assert.equal(activeSession.difficulty, 'intermediate');
+  await end(page).click();
+  await page.getByText('1 minute counted.').first().waitFor();
+  const status = await world.status();
+  assert.equal(status.hasActiveSession, false);
+  assert.equal(status.minutesUsed, 1);
+  assert.equal(status.lastSession.endReason, 'user_ended');
+  await page.locator('usage-bar').getByText(`1/${status.minutesLimit} minutes`).waitFor();
+}, { timeout: 90_000 });
+
+browserTest('stops by itself at the limit, offers the upgrade, refuses a start, and goes on after it', async (world) => {
+  const { status: planned } = await world.plan(ONE_MINUTE_PLAN);
+  assert.equal(planned.minutesLimit, 1, `${ONE_MINUTE_PLAN} is a plan of one minute`);
+  const page = await world.practice();
+  const startedAt = Date.now();
+  await startSession(page);
+  await page.locator('usage-warning').getByText('last minute').waitFor();
+  assert.equal(await upgrade(page).isVisible(), false, 'the last minute may be used');
+  await title(page).getByText('Your session is over').waitFor({ timeout: 75_000 });
+  const took = (Date.now() - startedAt) / 1000;
+  assert.ok(took > 58 && took < 66, `stopped after ${took} s`);
+  await page.getByText('You reached the limit of your plan.').first().waitFor();
+  await upgrade(page).waitFor();
+  assert.equal(await start(page).isDisabled(), true);
+  const status = await world.status();
+  assert.equal(status.minutesUsed, 1);
+  assert.equal(status.lastSession.endReason, 'limit_reached');
+
+  await world.plan('pro');
+  await page.bringToFront();
+  await page.evaluate(() => dispatchEvent(new Event('online')));
+  await until(() => start(page).isEnabled(), 'an upgrade opens the way');
+  assert.equal(await upgrade(page).isVisible(), false);
+}, { timeout: 120_000 });
+
+browserTest('survives a minute without network, with the right minutes', async (world) => {
+  const page = await world.practice();
+  const { sessionId } = await startSession(page);
+  await world.context.setOffline(true);
+  await page.getByText('The server does not answer.').waitFor({ timeout: HEARTBEAT_MS });
+  await page.waitForTimeout(62_000);
+  const clock = await page.locator('#clock').textContent();
+  assert.match(clock, /^0[0-8]:/, 'the countdown goes on');
+  await world.context.setOffline(false);
+  await page.getByText('The server answers again.').waitFor({ timeout: HEARTBEAT_MS });
+  const status = await world.status();
+  assert.equal(status.activeSession.sessionId, sessionId);
+  assert.ok(status.minutesUsed >= 2 && status.minutesUsed <= 3, `${status.minutesUsed} minutes`);
+  await page.locator('usage-bar').getByText(`${status.minutesUsed}/${status.minutesLimit} minutes`).waitFor();
+  await end(page).click();
+  await page.getByText(`${status.minutesUsed} minutes counted.`).first().waitFor();
+}, { timeout: 180_000 });
+
+browserTest('a frozen page asks at once when it wakes', async (world) => {
+  const page = await world.practice();
+  await startSession(page);
+  const devtools = await world.context.newCDPSession(page);
+  await devtools.send('Page.setWebLifecycleState', { state: 'frozen' });
+  await new Promise((resolve) => setTimeout(resolve, 8000));
+  const heartbeat = page.waitForResponse('**/api/session/heartbeat', { timeout: 5000 });
+  await devtools.send('Page.setWebLifecycleState', { state: 'active' });
+  assert.equal((await heartbeat).status(), 200);
+});
+
+browserTest('a laptop asleep for five minutes: the minutes are the server’s', async (world) => {
+  const page = await world.newPage();
+  await page.clock.install();
+  await world.practice(page);
+  await startSession(page);
+  // The page's clock jumps, as it does on waking; the server's real one cannot, so its answer is the one it would give.
+  await alter(page, 'heartbeat', (answer) => ({
+    ...answer, minutesUsed: 6, totalMinutesUsed: 6, minutesRemaining: 4, secondsRemaining: 290, warning: '4 minutes left',
+  }));
+  const heartbeat = page.waitForResponse('**/api/session/heartbeat', { timeout: 5000 });
+  await page.clock.setSystemTime(Date.now() + 300_000);
+  await heartbeat;
+  await page.locator('usage-bar').getByText('6/10 minutes').waitFor();
+  await page.locator('usage-warning').getByText('Only 4 minutes left').waitFor();
+  assert.match(await page.locator('#clock').textContent(), /^04:(50|4\d)$/);
+});
+
+browserTest('asleep past the limit: stopped on waking', async (world) => {
+  const page = await world.newPage();
+  await page.clock.install();
+  await world.practice(page);
+  await startSession(page);
+  await page.route('**/api/session/heartbeat', (route) => route.abort());
+  await page.clock.setSystemTime(Date.now() + 660_000);
+  await title(page).getByText('Your session is over').waitFor();
+  await page.getByText('You reached the limit').first().waitFor();
+});
+
+browserTest('a refusal for good ends the session and says why', async (world) => {
+  const page = await world.practice();
+  await startSession(page);
+  await page.route('**/api/session/heartbeat', (route) => route.fulfill(problem(401, 'unauthorized', 'The token has expired')));
+  await page.evaluate(() => dispatchEvent(new Event('online')));
+  await page.getByRole('alert').getByText('Your link is no longer valid.').waitFor();
+  await title(page).getByText('Your session is over').waitFor();
+});
