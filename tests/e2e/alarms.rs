@@ -10,11 +10,17 @@ use talktime_tests::Bench;
 /// A tick of the cron trigger at the bench's time.
 async fn tick(bench: &Bench) {
     let now = u64::try_from(bench.clock.now_millis() / 1000).expect("after 1970");
-    bench.host.cron_tick("alarm", now).await.expect("the sweep runs");
+    bench
+        .host
+        .cron_tick("alarm", now)
+        .await
+        .expect("the sweep runs");
 }
 
-const PERIODS: &str = "SELECT user_id, minutes_used, archived FROM usage_periods ORDER BY user_id, period_start";
-const SESSIONS: &str = "SELECT user_id, minutes_used, end_reason FROM usage_sessions ORDER BY user_id";
+const PERIODS: &str =
+    "SELECT user_id, minutes_used, archived FROM usage_periods ORDER BY user_id, period_start";
+const SESSIONS: &str =
+    "SELECT user_id, minutes_used, end_reason FROM usage_sessions ORDER BY user_id";
 
 #[tokio::test]
 async fn a_session_left_alone_is_stopped_by_the_alarm_alone() {
@@ -27,7 +33,10 @@ async fn a_session_left_alone_is_stopped_by_the_alarm_alone() {
         bench.seconds(10);
         tick(&bench).await;
     }
-    assert_eq!(bench.rows(SESSIONS), ["anna|10|limit_reached", "bert|2|stale"]);
+    assert_eq!(
+        bench.rows(SESSIONS),
+        ["anna|10|limit_reached", "bert|2|stale"]
+    );
     assert_eq!(bench.rows(PERIODS), ["anna|10|0", "bert|2|0"]);
 }
 
@@ -38,14 +47,20 @@ async fn a_running_session_is_brought_to_the_ledger_at_every_interval() {
     for minute in 1..=5 {
         bench.talk("anna", &session, 60).await;
         tick(&bench).await;
-        assert_eq!(bench.rows("SELECT minutes_used FROM usage_periods"), [minute.to_string()]);
+        assert_eq!(
+            bench.rows("SELECT minutes_used FROM usage_periods"),
+            [minute.to_string()]
+        );
         assert_eq!(
             bench.rows("SELECT minutes_used, end_reason FROM usage_sessions"),
             [format!("{minute}|")]
         );
     }
     let synced = "SELECT synced_at - period_start FROM usage_periods";
-    assert_eq!(bench.rows(synced), [(9 * 86_400 + 43_200 + 300).to_string()]);
+    assert_eq!(
+        bench.rows(synced),
+        [(9 * 86_400 + 43_200 + 300).to_string()]
+    );
 }
 
 #[tokio::test]
@@ -66,11 +81,18 @@ async fn periods_of_users_who_never_return_are_archived() {
         report,
         json!({"due": 2, "swept": 2, "ended": 0, "archived": 2, "failed": 0, "remaining": 0})
     );
-    assert_eq!(bench.rows(PERIODS), ["anna|1|1", "bert|0|1"], "and no row for a month without use");
+    assert_eq!(
+        bench.rows(PERIODS),
+        ["anna|1|1", "bert|0|1"],
+        "and no row for a month without use"
+    );
     bench.set("2027-06-01T00:00:00Z");
     tick(&bench).await;
     assert_eq!(bench.rows(PERIODS), ["anna|1|1", "bert|0|1"]);
-    assert_eq!(bench.rows("SELECT COUNT(*) FROM users WHERE alarm_at IS NOT NULL"), ["0"]);
+    assert_eq!(
+        bench.rows("SELECT COUNT(*) FROM users WHERE alarm_at IS NOT NULL"),
+        ["0"]
+    );
 }
 
 /// Runs a start of `bert` in the middle of a sweep of him: when the sweep is about to clear his alarm.
@@ -121,7 +143,11 @@ async fn two_sweeps_at_once_do_each_user_once() {
     let (one, two) = (sweep(bench.clone()), sweep(bench.clone()));
     let (one, two) = (one.await.expect("ends"), two.await.expect("ends"));
     let sum = |name: &str| one[name].as_u64().unwrap_or(0) + two[name].as_u64().unwrap_or(0);
-    assert_eq!((sum("swept"), sum("ended"), sum("failed")), (40, 40, 0), "{one} {two}");
+    assert_eq!(
+        (sum("swept"), sum("ended"), sum("failed")),
+        (40, 40, 0),
+        "{one} {two}"
+    );
     assert_eq!(
         bench.rows("SELECT COUNT(*), SUM(minutes_used) FROM usage_sessions WHERE end_reason = 'limit_reached'"),
         ["40|400"]
@@ -150,21 +176,29 @@ async fn a_sweep_of_two_thousand_users_goes_in_batches_and_says_what_remains() {
     starts.join_all().await;
     bench.seconds(700);
     let first = bench.sweep().await;
-    assert_eq!(first["due"], 2000);
-    let done = |report: &Value, name: &str| report[name].as_u64().expect("a number");
-    assert_eq!(done(&first, "swept") + done(&first, "remaining"), 2000, "{first}");
-    let mut swept = done(&first, "swept");
-    while swept < 2000 {
-        let next = bench.sweep().await;
-        assert!(done(&next, "swept") > 0, "{next}");
-        swept += done(&next, "swept");
+    let done = |name: &str| first[name].as_u64().expect("a number");
+    assert_eq!(done("due"), 2000);
+    // On Spin an instance can make 256 swaps, and a sweep by HTTP leaves half of them to the requests beside it.
+    assert_eq!(
+        (done("swept"), done("remaining"), done("failed")),
+        (128, 1872, 0),
+        "{first}"
+    );
+    for _ in 0..8 {
+        tick(&bench).await;
     }
-    assert!(batches.0.load(Ordering::SeqCst) >= 2000 / 150, "claimed in batches");
+    assert!(
+        batches.0.load(Ordering::SeqCst) >= 2000 / 150,
+        "claimed in batches"
+    );
     assert_eq!(
         bench.rows("SELECT COUNT(*) FROM usage_sessions WHERE minutes_used = 10 AND end_reason = 'limit_reached'"),
         ["2000"]
     );
-    assert_eq!(bench.sweep().await["remaining"], 0);
+    assert_eq!(
+        bench.rows("SELECT COUNT(*) FROM users WHERE alarm_at < 1794400000"),
+        ["0"]
+    );
 }
 
 /// Counts the claims of sweeps.
@@ -172,7 +206,9 @@ struct Batches(AtomicUsize);
 
 impl Faults for Batches {
     fn before(&self, call: &HostCall) -> FaultAction {
-        if call.kind == CallKind::SqlExecute && call.detail.starts_with("UPDATE users SET lease_until = ?2") {
+        if call.kind == CallKind::SqlExecute
+            && call.detail.starts_with("UPDATE users SET lease_until = ?2")
+        {
             self.0.fetch_add(1, Ordering::SeqCst);
         }
         FaultAction::None
@@ -185,26 +221,43 @@ async fn a_poisoned_user_is_retried_with_back_off_and_stops_nobody() {
     for user in ["anna", "bert", "cleo"] {
         bench.start(user).await;
     }
-    let good = bench.host.kv_get("default", "user:bert").expect("a document");
+    let good = bench
+        .host
+        .kv_get("default", "user:bert")
+        .expect("a document");
     bench.host.kv_set("default", "user:bert", b"{ not JSON");
     bench.seconds(700);
     let report = bench.sweep().await;
-    assert_eq!((&report["swept"], &report["failed"], &report["ended"]), (&json!(2), &json!(1), &json!(2)));
+    assert_eq!(
+        (&report["swept"], &report["failed"], &report["ended"]),
+        (&json!(2), &json!(1), &json!(2))
+    );
     let mut waits = Vec::new();
     for _ in 0..3 {
         let now = bench.clock.now_millis() / 1000;
-        let wait: i64 = bench.rows("SELECT alarm_at FROM users WHERE id = 'bert'")[0].parse::<i64>().expect("set") - now;
+        let wait: i64 = bench.rows("SELECT alarm_at FROM users WHERE id = 'bert'")[0]
+            .parse::<i64>()
+            .expect("set")
+            - now;
         waits.push(wait);
-        bench.advance(std::time::Duration::from_secs(u64::try_from(wait).expect("ahead")));
+        bench.advance(std::time::Duration::from_secs(
+            u64::try_from(wait).expect("ahead"),
+        ));
         assert_eq!(bench.sweep().await["failed"], 1);
     }
     assert_eq!(waits, [15, 30, 60]);
-    assert_eq!(bench.rows("SELECT failures FROM users WHERE id = 'bert'"), ["4"]);
+    assert_eq!(
+        bench.rows("SELECT failures FROM users WHERE id = 'bert'"),
+        ["4"]
+    );
 
     bench.host.kv_set("default", "user:bert", &good);
     bench.seconds(1_000);
     assert_eq!(bench.sweep().await["failed"], 0);
-    assert_eq!(bench.rows("SELECT failures FROM users WHERE id = 'bert'"), ["0"]);
+    assert_eq!(
+        bench.rows("SELECT failures FROM users WHERE id = 'bert'"),
+        ["0"]
+    );
     assert_eq!(
         bench.rows("SELECT minutes_used, end_reason FROM usage_sessions WHERE user_id = 'bert'"),
         ["10|limit_reached"]
@@ -216,7 +269,10 @@ struct Locked(AtomicUsize);
 
 impl Faults for Locked {
     fn before(&self, call: &HostCall) -> FaultAction {
-        let disturbed = matches!(call.kind, CallKind::SqlExecute | CallKind::KvSwap | CallKind::KvGet);
+        let disturbed = matches!(
+            call.kind,
+            CallKind::SqlExecute | CallKind::KvSwap | CallKind::KvGet
+        );
         if disturbed && self.0.fetch_add(1, Ordering::SeqCst) % 3 == 0 {
             FaultAction::Fail("database is locked".to_owned())
         } else {
@@ -227,14 +283,23 @@ impl Faults for Locked {
 
 #[tokio::test]
 async fn a_locked_database_is_survived() {
-    let bench = Bench::setup().faults(Arc::new(Locked(AtomicUsize::new(0)))).build().await;
+    let bench = Bench::setup()
+        .faults(Arc::new(Locked(AtomicUsize::new(0))))
+        .build()
+        .await;
     for user in 0..10 {
         bench.start(&format!("user-{user}")).await;
     }
     bench.seconds(700);
     let report = bench.sweep().await;
-    assert_eq!((&report["swept"], &report["ended"], &report["failed"]), (&json!(10), &json!(10), &json!(0)));
-    assert_eq!(bench.rows("SELECT SUM(minutes_used) FROM usage_periods"), ["100"]);
+    assert_eq!(
+        (&report["swept"], &report["ended"], &report["failed"]),
+        (&json!(10), &json!(10), &json!(0))
+    );
+    assert_eq!(
+        bench.rows("SELECT SUM(minutes_used) FROM usage_periods"),
+        ["100"]
+    );
 }
 
 /// Loses every write to the ledger that comes after a commit.
@@ -256,12 +321,18 @@ async fn what_the_ledger_missed_the_alarm_writes() {
     let session = bench.start("anna").await;
     bench.seconds(90);
     let ended = bench.end("anna", &session).await.ok();
-    assert_eq!(ended["sessionMinutes"], 2, "the user is not made to wait for the ledger");
+    assert_eq!(
+        ended["sessionMinutes"], 2,
+        "the user is not made to wait for the ledger"
+    );
     assert_eq!(bench.rows("SELECT COUNT(*) FROM usage_sessions"), ["0"]);
     tick(&bench).await;
     assert_eq!(bench.rows(SESSIONS), ["anna|2|user_ended"]);
     assert_eq!(bench.rows(PERIODS), ["anna|2|0"]);
-    let document = bench.host.kv_get("default", "user:anna").expect("a document");
+    let document = bench
+        .host
+        .kv_get("default", "user:anna")
+        .expect("a document");
     let state: Value = serde_json::from_slice(&document).expect("JSON");
     assert_eq!(state.get("outbox"), None, "nothing is on its way any more");
 }

@@ -16,7 +16,9 @@ async fn status(bench: &Bench, headers: &[(&str, &str)]) -> Answer {
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
-    bench.send(request.body(bytes::Bytes::new()).expect("a request")).await
+    bench
+        .send(request.body(bytes::Bytes::new()).expect("a request"))
+        .await
 }
 
 async fn bearer(bench: &Bench, token: &str) -> Answer {
@@ -34,21 +36,32 @@ async fn a_token_lets_its_user_in_and_nothing_else_does() {
         base64_url(value.to_string().as_bytes())
     };
     let claims = json!({"sub": "anna", "exp": NOW + 60});
-    let none = format!("{}.{}.", part(&json!({"alg": "none", "typ": "JWT"})), part(&claims));
+    let none = format!(
+        "{}.{}.",
+        part(&json!({"alg": "none", "typ": "JWT"})),
+        part(&claims)
+    );
     let hs384 = encode(
         &Header::new(Algorithm::HS384),
         &claims,
         &EncodingKey::from_secret(talktime_tests::JWT_SECRET.as_bytes()),
     )
     .expect("a token");
-    let other_key = encode(&Header::default(), &claims, &EncodingKey::from_secret(b"another secret, as long as it needs"))
-        .expect("a token");
+    let other_key = encode(
+        &Header::default(),
+        &claims,
+        &EncodingKey::from_secret(b"another secret, as long as it needs"),
+    )
+    .expect("a token");
     for (what, token) in [
         ("nothing", String::new()),
         ("nonsense", "a.b.c".to_owned()),
         ("expired", token_for("anna", NOW - 60)),
         ("no expiry", token(&json!({"sub": "anna"}))),
-        ("not yet valid", token(&json!({"sub": "anna", "exp": NOW + 900, "nbf": NOW + 600}))),
+        (
+            "not yet valid",
+            token(&json!({"sub": "anna", "exp": NOW + 900, "nbf": NOW + 600})),
+        ),
         ("no user", token(&json!({"exp": NOW + 60}))),
         ("a hostile user", token_for("../../etc/passwd\n", NOW + 60)),
         ("no algorithm", none),
@@ -58,11 +71,23 @@ async fn a_token_lets_its_user_in_and_nothing_else_does() {
         let answer = bearer(&bench, &token).await;
         let refused = answer.refused(401, "unauthorized");
         assert!(answer.header("www-authenticate").is_some(), "{what}");
-        assert!(token.is_empty() || !refused.to_string().contains(&token), "{what}");
-        assert!(!bench.host.logs().iter().any(|line| !token.is_empty() && line.contains(&token)), "{what}");
+        assert!(
+            token.is_empty() || !refused.to_string().contains(&token),
+            "{what}"
+        );
+        assert!(
+            !bench
+                .host
+                .logs()
+                .iter()
+                .any(|line| !token.is_empty() && line.contains(&token)),
+            "{what}"
+        );
     }
     let _ = status(&bench, &[]).await.refused(401, "unauthorized");
-    let _ = status(&bench, &[("authorization", "Basic YTpi")]).await.refused(401, "unauthorized");
+    let _ = status(&bench, &[("authorization", "Basic YTpi")])
+        .await
+        .refused(401, "unauthorized");
 }
 
 #[tokio::test]
@@ -89,7 +114,9 @@ async fn issuer_audience_and_cookie_are_checked_as_configured() {
     }
     let cookie = format!("theme=dark; session_token={good}");
     let _ = status(&bench, &[("cookie", &cookie)]).await.ok();
-    let _ = status(&bench, &[("cookie", "session_token=nonsense")]).await.refused(401, "unauthorized");
+    let _ = status(&bench, &[("cookie", "session_token=nonsense")])
+        .await
+        .refused(401, "unauthorized");
 }
 
 #[tokio::test]
@@ -102,7 +129,9 @@ async fn the_trusted_server_names_its_user() {
     let _ = ask(INTERNAL_SECRET, "anna").await.ok();
     let _ = ask("wrong", "anna").await.refused(401, "unauthorized");
     let _ = ask("", "anna").await.refused(401, "unauthorized");
-    let _ = status(&bench, &[("x-user-id", "anna")]).await.refused(401, "unauthorized");
+    let _ = status(&bench, &[("x-user-id", "anna")])
+        .await
+        .refused(401, "unauthorized");
     for hostile in ["a/b", "<script>", "a b", ""] {
         let answer = ask(INTERNAL_SECRET, hostile).await;
         assert_eq!(answer.status, 400, "{hostile:?}: {}", answer.body);
@@ -118,14 +147,18 @@ async fn without_secrets_nobody_is_let_in() {
         .variable("auth_jwt_secret", "")
         .build()
         .await;
-    let _ = status(&bench, &[("x-internal-secret", ""), ("x-user-id", "anna")]).await.refused(401, "unauthorized");
+    let _ = status(&bench, &[("x-internal-secret", ""), ("x-user-id", "anna")])
+        .await
+        .refused(401, "unauthorized");
     let empty_key = encode(
         &Header::default(),
         &json!({"sub": "anna", "exp": NOW + 60}),
         &EncodingKey::from_secret(b""),
     )
     .expect("a token");
-    let _ = bearer(&bench, &empty_key).await.refused(401, "unauthorized");
+    let _ = bearer(&bench, &empty_key)
+        .await
+        .refused(401, "unauthorized");
 }
 
 fn base64_url(bytes: &[u8]) -> String {
@@ -133,7 +166,10 @@ fn base64_url(bytes: &[u8]) -> String {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let mut text = String::new();
     for chunk in bytes.chunks(3) {
-        let bits = chunk.iter().fold(0_u32, |bits, byte| bits << 8 | u32::from(*byte)) << (8 * (3 - chunk.len()));
+        let bits = chunk
+            .iter()
+            .fold(0_u32, |bits, byte| bits << 8 | u32::from(*byte))
+            << (8 * (3 - chunk.len()));
         for index in 0..=chunk.len() {
             let sextet = usize::try_from(bits >> (18 - 6 * index) & 63).unwrap_or(0);
             let _ = write!(text, "{}", char::from(ALPHABET[sextet]));

@@ -16,19 +16,39 @@ async fn a_session_runs_from_start_to_end() {
         let limit = status["minutesLimit"].clone();
         let session = target.start(&user).await;
         let again = target.post(&user, "/api/session/start", json!({})).await;
-        assert_eq!(again.refused(409, "session_active")["sessionId"], session.as_str());
+        assert_eq!(
+            again.refused(409, "session_active")["sessionId"],
+            session.as_str()
+        );
         tokio::time::sleep(Duration::from_millis(1100)).await;
         let body = json!({"sessionId": session});
-        let heard = target.post(&user, "/api/session/heartbeat", body.clone()).await.ok();
+        let heard = target
+            .post(&user, "/api/session/heartbeat", body.clone())
+            .await
+            .ok();
         assert_eq!(heard["minutesUsed"], 1);
-        let ended = target.post(&user, "/api/session/end", body.clone()).await.ok();
+        let ended = target
+            .post(&user, "/api/session/end", body.clone())
+            .await
+            .ok();
         assert_eq!(ended["sessionMinutes"], 1);
-        assert_eq!(target.post(&user, "/api/session/end", body).await.ok(), ended);
+        assert_eq!(
+            target.post(&user, "/api/session/end", body).await.ok(),
+            ended
+        );
         let status = target.get(&user, "/api/session/status").await.ok();
-        assert_eq!((&status["minutesUsed"], &status["minutesLimit"]), (&json!(1), &limit));
+        assert_eq!(
+            (&status["minutesUsed"], &status["minutesLimit"]),
+            (&json!(1), &limit)
+        );
         let known = format!("/api/internal/users/{user}");
         let known = target.trusted("GET", &known, None, &Value::Null).await.ok();
-        assert_eq!(known["sessions"][0]["sessionId"], session.as_str(), "{}", target.name);
+        assert_eq!(
+            known["sessions"][0]["sessionId"],
+            session.as_str(),
+            "{}",
+            target.name
+        );
         assert_eq!(known["sessions"][0]["minutesUsed"], 1);
         assert_eq!(known["periods"][0]["minutesUsed"], 1);
         target.stop().await;
@@ -44,7 +64,9 @@ async fn one_of_many_first_starts_wins() {
             let mut starts = JoinSet::new();
             for _ in 0..20 {
                 let (target, user) = (target.clone(), user.clone());
-                starts.spawn(async move { target.post(&user, "/api/session/start", json!({})).await });
+                starts.spawn(
+                    async move { target.post(&user, "/api/session/start", json!({})).await },
+                );
             }
             let answers = starts.join_all().await;
             let won = answers.iter().filter(|answer| answer.status == 200).count();
@@ -68,10 +90,35 @@ async fn strangers_are_refused() {
             ("DELETE", "/api/session/start", 405),
         ] {
             let request = Request::builder().method(method).uri(path);
-            let answer = target.send(request.body(bytes::Bytes::new()).expect("a request")).await;
-            assert_eq!(answer.status, status, "{}: {method} {path}: {}", target.name, answer.body);
+            let answer = target
+                .send(request.body(bytes::Bytes::new()).expect("a request"))
+                .await;
+            assert_eq!(
+                answer.status, status,
+                "{}: {method} {path}: {}",
+                target.name, answer.body
+            );
             assert_eq!(answer.header("cache-control"), Some("no-store"));
         }
+        target.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_head_has_the_headers_of_its_get_and_no_body() {
+    for target in Target::all().await {
+        let user = target.fresh_user();
+        let path = "/api/session/status";
+        let head = target
+            .trusted("HEAD", path, Some(&user), &Value::Null)
+            .await;
+        assert_eq!(
+            (head.status.as_u16(), head.body.as_str()),
+            (200, ""),
+            "{}",
+            target.name
+        );
+        assert_eq!(head.header("content-type"), Some("application/json"));
         target.stop().await;
     }
 }
@@ -81,10 +128,19 @@ async fn plans_change_at_once() {
     for target in Target::all().await {
         let user = target.fresh_user();
         let body = json!({"userId": user, "plan": "pro", "action": "upgrade"});
-        let answer = target.trusted("POST", "/api/internal/update-plan", None, &body).await.ok();
+        let answer = target
+            .trusted("POST", "/api/internal/update-plan", None, &body)
+            .await
+            .ok();
         assert_eq!(answer["applied"], true);
-        assert_eq!(target.get(&user, "/api/session/status").await.ok()["plan"], "pro");
-        let swept = target.trusted("POST", "/api/internal/alarm", None, &Value::Null).await.ok();
+        assert_eq!(
+            target.get(&user, "/api/session/status").await.ok()["plan"],
+            "pro"
+        );
+        let swept = target
+            .trusted("POST", "/api/internal/alarm", None, &Value::Null)
+            .await
+            .ok();
         assert!(swept["remaining"].is_u64());
         target.stop().await;
     }

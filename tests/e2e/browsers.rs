@@ -10,12 +10,17 @@ async fn ask(bench: &Bench, method: &str, path: &str, headers: &[(&str, &str)]) 
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
-    bench.send(request.body(bytes::Bytes::new()).expect("a request")).await
+    bench
+        .send(request.body(bytes::Bytes::new()).expect("a request"))
+        .await
 }
 
 async fn bench() -> Bench {
     Bench::setup()
-        .variable("cors_allowed_origins", &format!("{APP}, http://localhost:5173"))
+        .variable(
+            "cors_allowed_origins",
+            &format!("{APP}, http://localhost:5173"),
+        )
         .build()
         .await
 }
@@ -32,7 +37,10 @@ async fn every_answer_tells_allowed_origins_that_they_may() {
             let answer = ask(&bench, method, path, &[("origin", origin)]).await;
             assert_eq!(answer.status, status);
             assert_eq!(answer.header("access-control-allow-origin"), Some(origin));
-            assert_eq!(answer.header("access-control-allow-credentials"), Some("true"));
+            assert_eq!(
+                answer.header("access-control-allow-credentials"),
+                Some("true")
+            );
             assert_eq!(answer.header("vary"), Some("Origin"));
         }
     }
@@ -41,9 +49,17 @@ async fn every_answer_tells_allowed_origins_that_they_may() {
 #[tokio::test]
 async fn other_origins_are_told_nothing() {
     let bench = bench().await;
-    for origin in ["https://evil.example.test", "null", "https://app.example.test.evil.test"] {
+    for origin in [
+        "https://evil.example.test",
+        "null",
+        "https://app.example.test.evil.test",
+    ] {
         let answer = ask(&bench, "GET", "/api/session/status", &[("origin", origin)]).await;
-        assert_eq!(answer.header("access-control-allow-origin"), None, "{origin}");
+        assert_eq!(
+            answer.header("access-control-allow-origin"),
+            None,
+            "{origin}"
+        );
         assert_eq!(answer.header("access-control-allow-credentials"), None);
         assert_eq!(answer.header("vary"), Some("Origin"));
     }
@@ -56,19 +72,35 @@ async fn a_preflight_is_answered_before_authentication() {
         [
             ("origin", origin),
             ("access-control-request-method", "POST"),
-            ("access-control-request-headers", "authorization, content-type, idempotency-key"),
+            (
+                "access-control-request-headers",
+                "authorization, content-type, idempotency-key",
+            ),
         ]
     };
     let answer = ask(&bench, "OPTIONS", "/api/session/start", &preflight(APP)).await;
     assert_eq!((answer.status.as_u16(), answer.body.as_str()), (204, ""));
     assert_eq!(answer.header("access-control-allow-origin"), Some(APP));
-    let allowed = answer.header("access-control-allow-headers").unwrap_or_default().to_ascii_lowercase();
+    let allowed = answer
+        .header("access-control-allow-headers")
+        .unwrap_or_default()
+        .to_ascii_lowercase();
     for header in ["authorization", "content-type", "idempotency-key"] {
         assert!(allowed.contains(header), "{allowed}");
     }
-    assert!(answer.header("access-control-allow-methods").is_some_and(|methods| methods.contains("POST")));
+    assert!(
+        answer
+            .header("access-control-allow-methods")
+            .is_some_and(|methods| methods.contains("POST"))
+    );
 
-    let answer = ask(&bench, "OPTIONS", "/api/session/start", &preflight("https://evil.example.test")).await;
+    let answer = ask(
+        &bench,
+        "OPTIONS",
+        "/api/session/start",
+        &preflight("https://evil.example.test"),
+    )
+    .await;
     assert_eq!(answer.status, 204);
     assert_eq!(answer.header("access-control-allow-origin"), None);
     assert_eq!(answer.header("access-control-allow-methods"), None);

@@ -24,7 +24,8 @@ async fn a_free_user_is_stopped_at_exactly_ten_minutes_however_late_the_next_cal
         );
         let _ = bench.try_start("anna").await.refused(403, "no_credits");
         assert_eq!(
-            bench.rows("SELECT minutes_used, ended_at - started_at, end_reason FROM usage_sessions"),
+            bench
+                .rows("SELECT minutes_used, ended_at - started_at, end_reason FROM usage_sessions"),
             ["10|600|limit_reached"]
         );
         assert_eq!(bench.rows("SELECT minutes_used FROM usage_periods"), ["10"]);
@@ -64,7 +65,10 @@ async fn a_silent_session_is_over_as_of_its_last_heartbeat() {
 
 #[tokio::test]
 async fn the_longest_session_is_an_hour_or_what_the_variable_says() {
-    let bench = Bench::setup().variable("max_session_minutes", "3").build().await;
+    let bench = Bench::setup()
+        .variable("max_session_minutes", "3")
+        .build()
+        .await;
     let session = bench.start("anna").await;
     assert_eq!(bench.status("anna").await["secondsRemaining"], 180);
     bench.seconds(500);
@@ -72,7 +76,10 @@ async fn the_longest_session_is_an_hour_or_what_the_variable_says() {
     assert_eq!(ended["endReason"], "timeout");
     assert_eq!(ended["sessionMinutes"], 3);
 
-    let bench = Bench::setup().variable("max_session_minutes", "0").build().await;
+    let bench = Bench::setup()
+        .variable("max_session_minutes", "0")
+        .build()
+        .await;
     bench.plan("anna", "pro", "upgrade").await;
     assert_eq!(bench.status("anna").await["secondsRemaining"], 500 * 60);
 }
@@ -93,12 +100,18 @@ async fn a_clock_that_steps_back_changes_nothing() {
     let bench = Bench::new().await;
     let session = bench.start("anna").await;
     bench.seconds(125);
-    assert_eq!(bench.heartbeat("anna", &session).await.ok()["minutesUsed"], 3);
+    assert_eq!(
+        bench.heartbeat("anna", &session).await.ok()["minutesUsed"],
+        3
+    );
     bench.set("2026-10-01T00:00:00Z");
     let heard = bench.heartbeat("anna", &session).await.ok();
     assert_eq!(heard["minutesUsed"], 3);
     assert_eq!(heard["secondsRemaining"], 475);
-    assert_eq!(bench.status("anna").await["periodStart"], "2026-11-01T00:00:00Z");
+    assert_eq!(
+        bench.status("anna").await["periodStart"],
+        "2026-11-01T00:00:00Z"
+    );
     let ended = bench.end("anna", &session).await.ok();
     assert_eq!(ended["sessionMinutes"], 3);
     assert_eq!(ended["endedAt"], "2026-11-10T12:02:05Z");
@@ -106,11 +119,22 @@ async fn a_clock_that_steps_back_changes_nothing() {
 
 #[tokio::test]
 async fn a_catalogue_that_cannot_be_read_says_so_and_names_its_variable() {
-    let bench = Bench::setup().variable("plans", r#"{"pro": {"minutes": 5}}"#).build().await;
+    let bench = Bench::setup()
+        .variable("plans", r#"{"pro": {"minutes": 5}}"#)
+        .build()
+        .await;
     let answer = bench.get("anna", "/api/session/status").await;
     let refused = answer.refused(500, "misconfigured");
-    assert!(refused["error"].as_str().is_some_and(|text| text.contains("plans")), "{refused}");
+    assert!(
+        refused["error"]
+            .as_str()
+            .is_some_and(|text| text.contains("plans")),
+        "{refused}"
+    );
 
-    let bench = Bench::setup().variable("plans", r#"{"free": {"minutes": 3}}"#).build().await;
+    let bench = Bench::setup()
+        .variable("plans", r#"{"free": {"minutes": 3}}"#)
+        .build()
+        .await;
     assert_eq!(bench.status("anna").await["minutesLimit"], 3);
 }

@@ -7,9 +7,16 @@ const PERIODS: &str = "SELECT period_start, period_end, minutes_used, archived F
 
 #[tokio::test]
 async fn a_session_over_the_months_end_is_split_there() {
-    let bench = Bench::setup().starting("2026-11-30T23:55:00Z").build().await;
+    let bench = Bench::setup()
+        .starting("2026-11-30T23:55:00Z")
+        .build()
+        .await;
     let session = bench.start("anna").await;
-    assert_eq!(bench.status("anna").await["secondsRemaining"], 900, "five old minutes, ten new ones");
+    assert_eq!(
+        bench.status("anna").await["secondsRemaining"],
+        900,
+        "five old minutes, ten new ones"
+    );
     bench.talk("anna", &session, 899).await;
     assert_eq!(bench.status("anna").await["minutesUsed"], 10);
     bench.seconds(1);
@@ -22,12 +29,18 @@ async fn a_session_over_the_months_end_is_split_there() {
         bench.rows(PERIODS),
         ["1793491200|1796083200|5|1", "1796083200|1798761600|10|0"]
     );
-    assert_eq!(bench.rows("SELECT minutes_used FROM usage_sessions"), ["15"]);
+    assert_eq!(
+        bench.rows("SELECT minutes_used FROM usage_sessions"),
+        ["15"]
+    );
 }
 
 #[tokio::test]
 async fn the_boundary_itself_never_costs_a_minute() {
-    let bench = Bench::setup().starting("2026-11-30T23:54:30Z").build().await;
+    let bench = Bench::setup()
+        .starting("2026-11-30T23:54:30Z")
+        .build()
+        .await;
     bench.plan("anna", "basic", "upgrade").await;
     let session = bench.start("anna").await;
     bench.talk("anna", &session, 15 * 60 + 30).await;
@@ -38,7 +51,10 @@ async fn the_boundary_itself_never_costs_a_minute() {
 
 #[tokio::test]
 async fn silence_before_the_boundary_is_found_after_it() {
-    let bench = Bench::setup().starting("2026-11-30T23:50:00Z").build().await;
+    let bench = Bench::setup()
+        .starting("2026-11-30T23:50:00Z")
+        .build()
+        .await;
     bench.plan("anna", "basic", "upgrade").await;
     let session = bench.start("anna").await;
     bench.talk("anna", &session, 240).await;
@@ -50,7 +66,10 @@ async fn silence_before_the_boundary_is_found_after_it() {
     bench.seconds(200);
     let _ = bench.sweep().await;
     let ended = bench.end("anna", &session).await.ok();
-    assert_eq!((&ended["endReason"], &ended["sessionMinutes"]), (&json!("stale"), &json!(4)));
+    assert_eq!(
+        (&ended["endReason"], &ended["sessionMinutes"]),
+        (&json!("stale"), &json!(4))
+    );
     assert_eq!(
         bench.rows(PERIODS),
         ["1793491200|1796083200|4|1", "1796083200|1798761600|0|0"]
@@ -59,7 +78,10 @@ async fn silence_before_the_boundary_is_found_after_it() {
 
 #[tokio::test]
 async fn the_last_day_of_a_month_resets_nothing() {
-    let bench = Bench::setup().starting("2026-11-29T12:00:00Z").build().await;
+    let bench = Bench::setup()
+        .starting("2026-11-29T12:00:00Z")
+        .build()
+        .await;
     let session = bench.start("anna").await;
     bench.seconds(240);
     let _ = bench.end("anna", &session).await.ok();
@@ -74,13 +96,16 @@ async fn the_last_day_of_a_month_resets_nothing() {
 #[tokio::test]
 async fn a_period_from_the_31st_goes_back_to_it() {
     for (year, february) in [(2027, 28), (2028, 29)] {
-        let bench = Bench::setup().starting(&format!("{year}-01-31T10:00:00Z")).build().await;
+        let bench = Bench::setup()
+            .starting(&format!("{year}-01-31T10:00:00Z"))
+            .build()
+            .await;
         let body = json!({
             "userId": "anna", "plan": "pro", "action": "upgrade",
             "periodStart": format!("{year}-01-31T09:00:00Z"), "periodEnd": format!("{year}-02-{february}T09:00:00Z"),
         });
         let _ = bench.internal("/api/internal/update-plan", body).await.ok();
-        let mut check = async |at: String, start: String, end: String| {
+        let check = async |at: String, start: String, end: String| {
             bench.set(&at);
             let status = bench.status("anna").await;
             assert_eq!(

@@ -5,7 +5,11 @@ use talktime_host::KvBehaviour;
 use talktime_tests::{Answer, Bench};
 use tokio::task::JoinSet;
 
-const BEHAVIOURS: [KvBehaviour; 3] = [KvBehaviour::Sqlite, KvBehaviour::Redis, KvBehaviour::Correct];
+const BEHAVIOURS: [KvBehaviour; 3] = [
+    KvBehaviour::Sqlite,
+    KvBehaviour::Redis,
+    KvBehaviour::Correct,
+];
 
 const AT_ONCE: usize = 20;
 
@@ -20,15 +24,23 @@ async fn start_at_once(bench: &std::sync::Arc<Bench>, user: &'static str) -> Vec
 
 /// One start won, the others were told so, and the ledger knows of the one session only.
 async fn check_one_winner(bench: &Bench, user: &str, answers: &[Answer]) {
-    let winners: Vec<_> = answers.iter().filter(|answer| answer.status == 200).collect();
+    let winners: Vec<_> = answers
+        .iter()
+        .filter(|answer| answer.status == 200)
+        .collect();
     assert_eq!(winners.len(), 1, "{answers:#?}");
     let session = winners[0].json()["sessionId"].clone();
     for answer in answers.iter().filter(|answer| answer.status != 200) {
         assert_eq!(answer.refused(409, "session_active")["sessionId"], session);
     }
-    assert_eq!(bench.status(user).await["activeSession"]["sessionId"], session);
     assert_eq!(
-        bench.rows(&format!("SELECT id FROM usage_sessions WHERE user_id = '{user}' AND ended_at IS NULL")),
+        bench.status(user).await["activeSession"]["sessionId"],
+        session
+    );
+    assert_eq!(
+        bench.rows(&format!(
+            "SELECT id FROM usage_sessions WHERE user_id = '{user}' AND ended_at IS NULL"
+        )),
         [session.as_str().expect("an id")]
     );
     let ended = bench.end(user, session.as_str().expect("an id")).await.ok();
@@ -79,9 +91,17 @@ async fn heartbeats_ends_and_plan_changes_at_once_lose_nothing() {
         assert_eq!(status["minutesUsed"], 2);
         assert_eq!(status["plan"], "pro");
         assert_eq!(status["hasActiveSession"], false);
-        let document = bench.host.kv_get("default", "user:anna").expect("a document");
+        let document = bench
+            .host
+            .kv_get("default", "user:anna")
+            .expect("a document");
         let state: serde_json::Value = serde_json::from_slice(&document).expect("JSON");
-        assert_eq!(state["grants"]["subscriptions"].as_object().map(serde_json::Map::len), Some(5));
+        assert_eq!(
+            state["grants"]["subscriptions"]
+                .as_object()
+                .map(serde_json::Map::len),
+            Some(5)
+        );
         assert_eq!(
             bench.rows("SELECT minutes_used, end_reason FROM usage_sessions"),
             ["2|user_ended"]

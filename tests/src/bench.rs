@@ -220,7 +220,9 @@ pub fn rows(connection: &rusqlite::Connection, sql: &str) -> Vec<String> {
             ValueRef::Null => String::new(),
             ValueRef::Integer(number) => number.to_string(),
             ValueRef::Real(number) => number.to_string(),
-            ValueRef::Text(text) | ValueRef::Blob(text) => String::from_utf8_lossy(text).into_owned(),
+            ValueRef::Text(text) | ValueRef::Blob(text) => {
+                String::from_utf8_lossy(text).into_owned()
+            }
         })
     };
     let rows = statement.query_map([], |row| {
@@ -235,7 +237,12 @@ pub fn rows(connection: &rusqlite::Connection, sql: &str) -> Vec<String> {
 /// # Panics
 /// When the path is no path.
 #[must_use]
-pub fn request(method: &str, path: &str, user: Option<&str>, body: Option<&Value>) -> Request<Bytes> {
+pub fn request(
+    method: &str,
+    path: &str,
+    user: Option<&str>,
+    body: Option<&Value>,
+) -> Request<Bytes> {
     let mut builder = Request::builder()
         .method(method)
         .uri(path)

@@ -39,6 +39,8 @@ pub enum Behaviour {
     Hang,
     /// With 200 and half a body, after which the connection stays open.
     HangInBody,
+    /// With 200 and a byte every half a second, for ever.
+    Drip,
     /// With 200 and a page.
     NotJson,
     /// With 200 and a JSON document without a token.
@@ -181,10 +183,16 @@ type Body = BoxBody<Bytes, Infallible>;
 
 async fn answer(request: Request<Incoming>, shared: &Shared) -> Result<Response<Body>, Infallible> {
     let (parts, body) = request.into_parts();
-    let body = body.collect().await.map_or_else(|_| Bytes::new(), |body| body.to_bytes());
+    let body = body
+        .collect()
+        .await
+        .map_or_else(|_| Bytes::new(), http_body_util::Collected::to_bytes);
     let request = RecordedRequest {
         method: parts.method,
-        path: parts.uri.path_and_query().map_or_else(String::new, ToString::to_string),
+        path: parts
+            .uri
+            .path_and_query()
+            .map_or_else(String::new, ToString::to_string),
         headers: parts.headers,
         body: serde_json::from_slice(&body).unwrap_or(Value::Null),
     };
@@ -201,15 +209,32 @@ async fn answer(request: Request<Incoming>, shared: &Shared) -> Result<Response<
         Behaviour::Ok => good(),
         Behaviour::Status(status) => json_response(status, &error_document(status, CANARY)),
         Behaviour::Hang => std::future::pending().await,
-        Behaviour::HangInBody => response(200, "application/json", HalfBody::default().boxed()),
+        Behaviour::HangInBody => {
+            let half = format!("{{\"value\":\"ek_{CANARY}");
+            response(
+                200,
+                "application/json",
+                endless(half, Duration::from_hours(1)),
+            )
+        }
+        Behaviour::Drip => {
+            let body = endless(" ".to_owned(), Duration::from_millis(500));
+            response(200, "application/json", body)
+        }
         Behaviour::NotJson => {
             let page = format!("<html><body>{CANARY} {:?}</body></html>", request.headers);
             response(200, "text/html", full(page))
         }
-        Behaviour::OtherJson => json_response(200, &json!({"note": CANARY, "value": null, "name": ["x"]})),
+        Behaviour::OtherJson => {
+            json_response(200, &json!({"note": CANARY, "value": null, "name": ["x"]}))
+        }
         Behaviour::TooLong => {
             let right = provider_answer(&request, now).unwrap_or_default();
-            response(200, "application/json", full(format!("{}{right}", " ".repeat(128 * 1024))))
+            response(
+                200,
+                "application/json",
+                full(format!("{}{right}", " ".repeat(128 * 1024))),
+            )
         }
         Behaviour::Redirect => {
             let mut redirect = json_response(307, &json!({"note": CANARY}));
@@ -226,7 +251,11 @@ fn provider_answer(request: &RecordedRequest, now: Instant) -> Result<Value, &'s
     if request.method != Method::POST {
         return Err("method");
     }
-    if request.headers.get("content-type").is_none_or(|value| value != "application/json") {
+    if request
+        .headers
+        .get("content-type")
+        .is_none_or(|value| value != "application/json")
+    {
         return Err("content-type");
     }
     match request.path.as_str() {
@@ -239,7 +268,9 @@ fn provider_answer(request: &RecordedRequest, now: Instant) -> Result<Value, &'s
 fn openai_answer(request: &RecordedRequest, now: Instant) -> Result<Value, &'static str> {
     let body = &request.body;
     let seconds = &body["expires_after"]["seconds"];
-    let seconds = seconds.as_u64().filter(|seconds| (10..=7200).contains(seconds));
+    let seconds = seconds
+        .as_u64()
+        .filter(|seconds| (10..=7200).contains(seconds));
     let seconds = seconds.ok_or("expires_after.seconds")?;
     if header(request, "authorization") != Some(&format!("Bearer {OPENAI_KEY}")) {
         return Err("authorization");
@@ -269,7 +300,9 @@ fn gemini_answer(request: &RecordedRequest, now: Instant) -> Result<Value, &'sta
 
     let body = &request.body;
     let time = |field: &str| {
-        body[field].as_str().and_then(|text| Instant::parse_rfc3339(text).ok())
+        body[field]
+            .as_str()
+            .and_then(|text| Instant::parse_rfc3339(text).ok())
     };
     let expires = time("expireTime").ok_or("expireTime")?;
     let connect_until = time("newSessionExpireTime").ok_or("newSessionExpireTime")?;
@@ -283,7 +316,9 @@ fn gemini_answer(request: &RecordedRequest, now: Instant) -> Result<Value, &'sta
         return Err("newSessionExpireTime");
     }
     let setup = &body["bidiGenerateContentSetup"];
-    let has_model = setup["model"].as_str().is_some_and(|model| model.starts_with("models/"));
+    let has_model = setup["model"]
+        .as_str()
+        .is_some_and(|model| model.starts_with("models/"));
     if body["uses"] != 1 || !has_model || setup.get("setup").is_some() {
         return Err("bidiGenerateContentSetup");
     }
@@ -296,7 +331,10 @@ fn gemini_answer(request: &RecordedRequest, now: Instant) -> Result<Value, &'sta
 }
 
 fn header<'a>(request: &'a RecordedRequest, name: &str) -> Option<&'a str> {
-    request.headers.get(name).and_then(|value| value.to_str().ok())
+    request
+        .headers
+        .get(name)
+        .and_then(|value| value.to_str().ok())
 }
 
 /// An error in a form that holds both providers' fields, with the canary where they quote the request.
@@ -317,10 +355,13 @@ fn json_response(status: u16, body: &Value) -> Response<Body> {
 
 fn response(status: u16, content_type: &str, body: Body) -> Response<Body> {
     let mut response = Response::new(body);
-    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    *response.status_mut() =
+        StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     for (name, value) in [("content-type", content_type), ("x-request-id", CANARY)] {
         if let Ok(value) = value.parse() {
-            response.headers_mut().insert(http::HeaderName::from_static(name), value);
+            response
+                .headers_mut()
+                .insert(http::HeaderName::from_static(name), value);
         }
     }
     response
@@ -330,24 +371,27 @@ fn full(text: String) -> Body {
     Full::new(Bytes::from(text)).boxed()
 }
 
-/// The start of a JSON document and no end.
-#[derive(Default)]
-struct HalfBody {
-    is_started: bool,
+/// A body that never ends: the same bytes at once and then again and again.
+struct EndlessBody {
+    frame: Bytes,
+    pace: tokio::time::Interval,
 }
 
-impl hyper::body::Body for HalfBody {
+fn endless(frame: String, period: Duration) -> Body {
+    let pace = tokio::time::interval(period);
+    let frame = frame.into();
+    EndlessBody { frame, pace }.boxed()
+}
+
+impl hyper::body::Body for EndlessBody {
     type Data = Bytes;
     type Error = Infallible;
 
     fn poll_frame(
         mut self: std::pin::Pin<&mut Self>,
-        _: &mut std::task::Context<'_>,
+        context: &mut std::task::Context<'_>,
     ) -> std::task::Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        if std::mem::replace(&mut self.is_started, true) {
-            return std::task::Poll::Pending;
-        }
-        let half = format!("{{\"value\":\"ek_{CANARY}");
-        std::task::Poll::Ready(Some(Ok(Frame::data(Bytes::from(half)))))
+        let tick = self.pace.poll_tick(context);
+        tick.map(|_| Some(Ok(Frame::data(self.frame.clone()))))
     }
 }

@@ -31,10 +31,7 @@ pub struct Target {
 enum Running {
     Elsewhere,
     Embedded(Server),
-    Spin {
-        _process: Child,
-        _data: TempDir,
-    },
+    Spin { _process: Child, _data: TempDir },
 }
 
 impl Target {
@@ -151,7 +148,13 @@ impl Target {
     }
 
     /// A request of the trusted server for a user, or for none.
-    pub async fn trusted(&self, method: &str, path: &str, user: Option<&str>, body: &Value) -> Answer {
+    pub async fn trusted(
+        &self,
+        method: &str,
+        path: &str,
+        user: Option<&str>,
+        body: &Value,
+    ) -> Answer {
         let mut request = Request::builder()
             .method(method)
             .uri(path)
@@ -163,7 +166,8 @@ impl Target {
             Value::Null => Bytes::new(),
             body => body.to_string().into(),
         };
-        self.send(request.body(body).expect("a valid request")).await
+        self.send(request.body(body).expect("a valid request"))
+            .await
     }
 
     /// GETs a path for a user.

@@ -4,6 +4,7 @@
 //! and what one misses the next one does.
 
 use talktime_config::now;
+use talktime_store::sweep::RESERVE_ALONE;
 use talktime_store::{Settings, SpinKeyValue, SpinSqlite, SweepReport, Users, sweep};
 
 mod bindings {
@@ -52,7 +53,7 @@ async fn run() -> Result<SweepReport, String> {
         policy: &settings.policy,
         now,
     };
-    sweep(&users, settings.sweep_batch)
+    sweep(&users, settings.sweep_batch, RESERVE_ALONE)
         .await
         .map_err(|error| error.to_string())
 }

@@ -4,11 +4,11 @@ mod look_up;
 mod plan_update;
 
 use spin_sdk::http::IntoResponse;
-use spin_sdk::http_service;
 use talktime_api::internal::{SweepAnswer, UpdatePlanAnswer, UpdatePlanBody};
 use talktime_api::session::StatusAnswer;
 use talktime_http::Verb::{Get, Post};
 use talktime_http::{Answer, Problem, Request, Service, now};
+use talktime_store::sweep::RESERVE_SHARED;
 use talktime_store::{Settings, SpinKeyValue, SpinSqlite, Users, sweep};
 use talktime_usage::{PlanOutcome, Reply};
 
@@ -29,7 +29,7 @@ static SERVICE: Service<Route> = Service::new(&[
 
 type SpinUsers<'a> = Users<'a, SpinKeyValue, SpinSqlite>;
 
-#[http_service]
+#[cfg_attr(target_family = "wasm", spin_sdk::http_service)]
 async fn handle(request: spin_sdk::http::Request) -> impl IntoResponse {
     SERVICE.serve(request, answer).await
 }
@@ -50,7 +50,10 @@ async fn answer(route: Route, mut request: Request) -> Result<Answer, Problem> {
             let body: UpdatePlanBody = request.json().await?;
             update_plan(&users, &body, &request).await
         }
-        Route::Alarm => Answer::ok(&SweepAnswer::from(sweep(&users, settings.sweep_batch).await?)),
+        Route::Alarm => {
+            let report = sweep(&users, settings.sweep_batch, RESERVE_SHARED).await?;
+            Answer::ok(&SweepAnswer::from(report))
+        }
         Route::User => look_up::user(&users, request.path_id()).await,
         Route::Overview => look_up::overview(&ledger).await,
     }

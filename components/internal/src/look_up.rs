@@ -16,7 +16,8 @@ const UNMAPPED_SHOWN: u32 = 50;
 
 /// `GET /api/internal/users/{id}`.
 pub async fn user(users: &SpinUsers<'_>, id: &str) -> Result<Answer, Problem> {
-    let user = UserId::parse(id).map_err(|error| Problem::invalid_field("id", error.to_string()))?;
+    let user =
+        UserId::parse(id).map_err(|error| Problem::invalid_field("id", error.to_string()))?;
     let Some(state) = users.read(&user).await? else {
         return Err(Problem::not_found());
     };

@@ -12,7 +12,10 @@ pub fn command(body: &UpdatePlanBody, catalogue: &Catalogue) -> Result<Command, 
         .as_ref()
         .is_some_and(|id| id.is_empty() || id.chars().count() > 128)
     {
-        return Err(Problem::invalid_field("eventId", "must have 1 to 128 characters"));
+        return Err(Problem::invalid_field(
+            "eventId",
+            "must have 1 to 128 characters",
+        ));
     }
     Ok(Command::ChangePlan {
         source: body
@@ -22,9 +25,9 @@ pub fn command(body: &UpdatePlanBody, catalogue: &Catalogue) -> Result<Command, 
         plan: plan(body, catalogue)?,
         period: period(body)?,
         reset_usage: body.reset_usage,
-        as_of: body.occurred_at.map(|at| {
-            EventOrder::at(at.0, body.event_id.as_deref().unwrap_or_default())
-        }),
+        as_of: body
+            .occurred_at
+            .map(|at| EventOrder::at(at.0, body.event_id.as_deref().unwrap_or_default())),
     })
 }
 
@@ -62,7 +65,13 @@ fn period(body: &UpdatePlanBody) -> Result<Option<Period>, Problem> {
         (Some(start), Some(end)) => Period::new(start.0, end.0)
             .map(Some)
             .map_err(|error| Problem::invalid_field("periodEnd", error.to_string())),
-        (Some(_), None) => Err(Problem::invalid_field("periodEnd", "is missing beside periodStart")),
-        (None, Some(_)) => Err(Problem::invalid_field("periodStart", "is missing beside periodEnd")),
+        (Some(_), None) => Err(Problem::invalid_field(
+            "periodEnd",
+            "is missing beside periodStart",
+        )),
+        (None, Some(_)) => Err(Problem::invalid_field(
+            "periodStart",
+            "is missing beside periodEnd",
+        )),
     }
 }

@@ -181,7 +181,11 @@ mod tests {
     use super::*;
 
     fn accounts(openai: Option<&str>, gemini: Option<&str>) -> Accounts {
-        let account = |variables: &Variables, key| variables.account(key, None, None).expect("defaults are valid");
+        let account = |variables: &Variables, key| {
+            variables
+                .account(key, None, None)
+                .expect("defaults are valid")
+        };
         Accounts {
             openai: account(&OPENAI, openai),
             gemini: account(&GEMINI, gemini),
@@ -190,12 +194,19 @@ mod tests {
 
     #[test]
     fn the_provider_is_the_one_asked_for_or_the_first_that_is_set_up() {
-        let check = |keys: (Option<&str>, Option<&str>), asked, expected: Result<(&str, &str), Value>| {
-            let accounts = accounts(keys.0, keys.1);
-            let chosen = accounts.choose(asked);
-            let outcome = chosen.as_ref().map(|(provider, account)| (provider.as_str(), account.model.as_str()));
-            assert_eq!(outcome.map_err(|problem| json!(problem.details())), expected, "{keys:?} {asked:?}");
-        };
+        let check =
+            |keys: (Option<&str>, Option<&str>), asked, expected: Result<(&str, &str), Value>| {
+                let accounts = accounts(keys.0, keys.1);
+                let chosen = accounts.choose(asked);
+                let outcome = chosen
+                    .as_ref()
+                    .map(|(provider, account)| (provider.as_str(), account.model.as_str()));
+                assert_eq!(
+                    outcome.map_err(|problem| json!(problem.details())),
+                    expected,
+                    "{keys:?} {asked:?}"
+                );
+            };
         let refusal = |error: &str, detail: &str| {
             Err(json!({
                 "type": "urn:talktime:problem:provider_not_configured",
@@ -244,25 +255,51 @@ mod tests {
     fn each_provider_has_its_header() {
         let accounts = accounts(Some(" sk-1\n"), Some("AIza-2"));
         let key = |account: &Option<Account>| account.as_ref().map(|account| account.key.clone());
-        assert_eq!(key(&accounts.openai), Some(HeaderValue::from_static("Bearer sk-1")));
-        assert_eq!(key(&accounts.gemini), Some(HeaderValue::from_static("AIza-2")));
+        assert_eq!(
+            key(&accounts.openai),
+            Some(HeaderValue::from_static("Bearer sk-1"))
+        );
+        assert_eq!(
+            key(&accounts.gemini),
+            Some(HeaderValue::from_static("AIza-2"))
+        );
         assert!(key(&accounts.openai).is_some_and(|key| key.is_sensitive()));
     }
 
     #[test]
     fn a_bad_value_names_its_variable_and_is_not_quoted() {
         let check = |key, base_url, model, expected: &str| {
-            let error = GEMINI.account(key, base_url, model).err().map(|error| error.to_string());
+            let error = GEMINI
+                .account(key, base_url, model)
+                .err()
+                .map(|error| error.to_string());
             assert_eq!(error.as_deref(), Some(expected));
         };
-        check(Some("se\ncret"), None, None, "variable gemini_api_key: has characters that no key has");
-        check(None, Some("nonsense"), None, "variable gemini_base_url: must start with https:// or http://");
-        check(None, None, Some("a b"), "variable gemini_model: may hold only letters, digits and . _ - :");
+        check(
+            Some("se\ncret"),
+            None,
+            None,
+            "variable gemini_api_key: has characters that no key has",
+        );
+        check(
+            None,
+            Some("nonsense"),
+            None,
+            "variable gemini_base_url: must start with https:// or http://",
+        );
+        check(
+            None,
+            None,
+            Some("a b"),
+            "variable gemini_model: may hold only letters, digits and . _ - :",
+        );
     }
 
     #[test]
     fn a_model_may_have_googles_prefix() {
-        let account = GEMINI.account(Some("k"), None, Some("models/x-1")).expect("valid");
+        let account = GEMINI
+            .account(Some("k"), None, Some("models/x-1"))
+            .expect("valid");
         assert_eq!(account.map(|account| account.model), Some("x-1".to_owned()));
     }
 
@@ -273,13 +310,28 @@ mod tests {
             let expected = expected.map(|(http, socket)| (http.to_owned(), socket.to_owned()));
             assert_eq!(urls, expected, "{text}");
         };
-        check("https://api.openai.com", Ok(("https://api.openai.com/a", "wss://api.openai.com/b")));
-        check(" https://api.openai.com/\n", Ok(("https://api.openai.com/a", "wss://api.openai.com/b")));
-        check("http://127.0.0.1:8089", Ok(("http://127.0.0.1:8089/a", "ws://127.0.0.1:8089/b")));
-        check("http://[::1]:80", Ok(("http://[::1]:80/a", "ws://[::1]:80/b")));
+        check(
+            "https://api.openai.com",
+            Ok(("https://api.openai.com/a", "wss://api.openai.com/b")),
+        );
+        check(
+            " https://api.openai.com/\n",
+            Ok(("https://api.openai.com/a", "wss://api.openai.com/b")),
+        );
+        check(
+            "http://127.0.0.1:8089",
+            Ok(("http://127.0.0.1:8089/a", "ws://127.0.0.1:8089/b")),
+        );
+        check(
+            "http://[::1]:80",
+            Ok(("http://[::1]:80/a", "ws://[::1]:80/b")),
+        );
         check("api.openai.com", Err("must start with https:// or http://"));
         check("ftp://x", Err("must start with https:// or http://"));
-        check("https://user:pw@x", Err("must not hold a user or a password"));
+        check(
+            "https://user:pw@x",
+            Err("must not hold a user or a password"),
+        );
         let no_path = "must have no path: a scheme, a host and perhaps a port";
         check("https://proxy.example/v1", Err(no_path));
         check("https://proxy.example/?a", Err(no_path));

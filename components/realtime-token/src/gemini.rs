@@ -17,7 +17,8 @@ pub const PATH: &str = "/v1alpha/auth_tokens";
 pub const KEY_HEADER: HeaderName = HeaderName::from_static("x-goog-api-key");
 
 /// The socket that takes such tokens; the usual one takes keys only.
-const SOCKET_PATH: &str = "/ws/google.ai.generativelanguage.v1alpha.GenerativeService.BidiGenerateContentConstrained";
+const SOCKET_PATH: &str =
+    "/ws/google.ai.generativelanguage.v1alpha.GenerativeService.BidiGenerateContentConstrained";
 
 /// A token's longest life at the provider.
 const LIFE_MAX: Duration = Duration::from_hours(20);
@@ -28,17 +29,15 @@ const LIFE_MAX: Duration = Duration::from_hours(20);
 /// What is given of the setup is locked: the model, sound as the answer, and the voice if one is wished for. The page
 /// adds the rest.
 pub fn terms(wish: &Wish<'_>) -> Option<Terms> {
-    let expires = wish
-        .until
-        .min(wish.now.plus(LIFE_MAX))
-        .floor_to_second();
+    let expires = wish.until.min(wish.now.plus(LIFE_MAX)).floor_to_second();
     let connect_until = expires.min(wish.now.plus(CONNECT_WITHIN)).floor_to_second();
     if connect_until <= wish.now {
         return None;
     }
     let mut generation = json!({"responseModalities": ["AUDIO"]});
     if let Some(voice) = wish.voice {
-        generation["speechConfig"] = json!({"voiceConfig": {"prebuiltVoiceConfig": {"voiceName": voice}}});
+        generation["speechConfig"] =
+            json!({"voiceConfig": {"prebuiltVoiceConfig": {"voiceName": voice}}});
     }
     Some(Terms {
         body: json!({
@@ -87,9 +86,13 @@ mod tests {
     #[test]
     fn asks_as_the_provider_wants_to_be_asked() {
         let body = |voice| {
-            terms(&wish(voice, "2026-10-01T09:00:00.900Z", "2026-10-01T09:30:00.100Z"))
-                .expect("there is time")
-                .body
+            terms(&wish(
+                voice,
+                "2026-10-01T09:00:00.900Z",
+                "2026-10-01T09:30:00.100Z",
+            ))
+            .expect("there is time")
+            .body
         };
         assert_eq!(
             body(None),
@@ -129,11 +132,31 @@ mod tests {
             }
         };
         let noon = "2026-10-01T12:00:00Z";
-        check(noon, "2026-10-01T12:00:10Z", Some(("2026-10-01T12:00:10Z", "2026-10-01T12:00:10Z")));
-        check(noon, "2026-10-01T12:00:10.999Z", Some(("2026-10-01T12:00:10Z", "2026-10-01T12:00:10Z")));
-        check(noon, "2026-10-01T12:02:00Z", Some(("2026-10-01T12:01:00Z", "2026-10-01T12:02:00Z")));
-        check(noon, "2026-10-03T12:00:00Z", Some(("2026-10-01T12:01:00Z", "2026-10-02T08:00:00Z")));
-        check(noon, "2026-10-01T12:00:01Z", Some(("2026-10-01T12:00:01Z", "2026-10-01T12:00:01Z")));
+        check(
+            noon,
+            "2026-10-01T12:00:10Z",
+            Some(("2026-10-01T12:00:10Z", "2026-10-01T12:00:10Z")),
+        );
+        check(
+            noon,
+            "2026-10-01T12:00:10.999Z",
+            Some(("2026-10-01T12:00:10Z", "2026-10-01T12:00:10Z")),
+        );
+        check(
+            noon,
+            "2026-10-01T12:02:00Z",
+            Some(("2026-10-01T12:01:00Z", "2026-10-01T12:02:00Z")),
+        );
+        check(
+            noon,
+            "2026-10-03T12:00:00Z",
+            Some(("2026-10-01T12:01:00Z", "2026-10-02T08:00:00Z")),
+        );
+        check(
+            noon,
+            "2026-10-01T12:00:01Z",
+            Some(("2026-10-01T12:00:01Z", "2026-10-01T12:00:01Z")),
+        );
         check(noon, "2026-10-01T12:00:00.999Z", None);
         check(noon, noon, None);
         check(noon, "2026-10-01T11:00:00Z", None);
@@ -141,8 +164,13 @@ mod tests {
 
     #[test]
     fn the_name_is_the_token() {
-        let check = |answer: Value, expected: Option<&str>| assert_eq!(token(&answer), expected, "{answer}");
-        check(json!({"name": "auth_tokens/abc", "uses": 1}), Some("auth_tokens/abc"));
+        let check = |answer: Value, expected: Option<&str>| {
+            assert_eq!(token(&answer), expected, "{answer}");
+        };
+        check(
+            json!({"name": "auth_tokens/abc", "uses": 1}),
+            Some("auth_tokens/abc"),
+        );
         check(json!({"token": "auth_tokens/abc"}), None);
         check(json!({"name": null}), None);
     }

@@ -12,7 +12,6 @@ mod outbound;
 mod provider;
 
 use spin_sdk::http::IntoResponse;
-use spin_sdk::http_service;
 use talktime_api::token::{Provider, TokenAnswer, TokenBody};
 use talktime_http::Verb::Post;
 use talktime_http::{Answer, Once, Problem, Request, Service, now, random_write_id};
@@ -31,7 +30,7 @@ static SERVICE: Service<Mint> = Service::new(&[(Post, "/api/realtime-token", Min
 
 static ACCOUNTS: Once<Accounts> = Once::new();
 
-#[http_service]
+#[cfg_attr(target_family = "wasm", spin_sdk::http_service)]
 async fn handle(request: spin_sdk::http::Request) -> impl IntoResponse {
     SERVICE.serve(request, answer).await
 }
@@ -94,7 +93,9 @@ async fn record(user: &UserId, session: Option<SessionId>) -> Result<Minted, Pro
     };
     match users.apply(user, &command, &mark).await?.reply {
         Reply::Minted(minted) => Ok(minted),
-        other => Err(Problem::internal(format!("an answer of another command: {other:?}"))),
+        other => Err(Problem::internal(format!(
+            "an answer of another command: {other:?}"
+        ))),
     }
 }
 
@@ -104,6 +105,9 @@ fn too_late() -> Problem {
 }
 
 fn failed(provider: Provider, failure: Failure) -> Problem {
-    Problem::provider_error(provider.as_str(), format!("{}: {failure}", provider.as_str()))
-        .detail(failure.to_string())
+    Problem::provider_error(
+        provider.as_str(),
+        format!("{}: {failure}", provider.as_str()),
+    )
+    .detail(failure.to_string())
 }

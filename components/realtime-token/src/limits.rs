@@ -7,7 +7,7 @@ use std::time::Duration;
 pub const MINTS_PER_MINUTE_MAX: usize = 6;
 
 /// How long a token can be connected with. A page connects at once, or after asking for the microphone.
-pub const CONNECT_WITHIN: Duration = Duration::from_secs(60);
+pub const CONNECT_WITHIN: Duration = Duration::from_mins(1);
 
 /// How long a provider has in all. Below the 10 s after which the client of ours gives up, so that the page gets an
 /// answer; providers take well under a second.

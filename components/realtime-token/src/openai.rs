@@ -110,11 +110,16 @@ mod tests {
     fn no_secret_outlives_the_users_time() {
         let check = |left_millis: i64, seconds: Option<u64>| {
             let terms = terms(&wish(None, left_millis));
-            let told = terms.as_ref().map(|terms| terms.body["expires_after"]["seconds"].clone());
+            let told = terms
+                .as_ref()
+                .map(|terms| terms.body["expires_after"]["seconds"].clone());
             assert_eq!(told, seconds.map(Value::from), "{left_millis} ms");
             if let (Some(terms), Some(seconds)) = (terms, seconds) {
                 let wish = wish(None, left_millis);
-                assert!(terms.expiry.latest(wish.now) <= wish.until, "{left_millis} ms");
+                assert!(
+                    terms.expiry.latest(wish.now) <= wish.until,
+                    "{left_millis} ms"
+                );
                 assert!(terms.connect_until <= wish.until, "{left_millis} ms");
                 assert!((10..=7200).contains(&seconds));
             }
@@ -142,7 +147,9 @@ mod tests {
 
     #[test]
     fn reads_the_secret_at_the_top_only() {
-        let check = |answer: Value, expected: Option<&str>| assert_eq!(token(&answer), expected, "{answer}");
+        let check = |answer: Value, expected: Option<&str>| {
+            assert_eq!(token(&answer), expected, "{answer}");
+        };
         check(
             json!({
                 "value": "ek_abc123",

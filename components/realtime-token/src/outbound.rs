@@ -34,7 +34,9 @@ pub enum Failure {
 impl Display for Failure {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotAllowed => f.write_str("spin.toml does not allow a connection to the provider"),
+            Self::NotAllowed => {
+                f.write_str("spin.toml does not allow a connection to the provider")
+            }
             Self::Unreachable => f.write_str("the provider could not be reached"),
             Self::TimedOut => f.write_str("the provider did not answer in time"),
             Self::Status(class) => write!(f, "the provider answered {class}xx"),
@@ -61,11 +63,18 @@ async fn exchange(request: http::Request<Bytes>) -> Result<Bytes, Failure> {
     // Where the host keeps these limits, a hung connection is closed there too, and one that only drips is noticed by
     // the time-out below.
     if let Some(options) = host_limits() {
-        request.extensions_mut().insert(RequestOptionsExtension(options));
+        request
+            .extensions_mut()
+            .insert(RequestOptionsExtension(options));
     }
-    let response = spin_sdk::http::send(request).await.map_err(|error| of_host(&error))?;
+    let response = spin_sdk::http::send(request)
+        .await
+        .map_err(|error| of_host(&error))?;
     check_status(response.status())?;
-    match Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await {
+    match Limited::new(response.into_body(), ANSWER_BYTES_MAX)
+        .collect()
+        .await
+    {
         Ok(body) => Ok(body.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => Err(Failure::TooLong),
         Err(error) => Err(error.downcast_ref().map_or(Failure::Unreachable, of_host)),
@@ -78,7 +87,7 @@ async fn time_out() {
     let start = monotonic_clock::now();
     spin_sdk::time::sleep(EXCHANGE_MAX).await;
     if u128::from(monotonic_clock::now().saturating_sub(start)) < EXCHANGE_MAX.as_nanos() {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 
@@ -88,7 +97,9 @@ fn host_limits() -> Option<RequestOptions> {
     let options = RequestOptions::new();
     options.set_connect_timeout(nanos(FIRST_BYTE_MAX)).ok()?;
     options.set_first_byte_timeout(nanos(FIRST_BYTE_MAX)).ok()?;
-    options.set_between_bytes_timeout(nanos(BETWEEN_BYTES_MAX)).ok()?;
+    options
+        .set_between_bytes_timeout(nanos(BETWEEN_BYTES_MAX))
+        .ok()?;
     Some(options)
 }
 
@@ -138,7 +149,10 @@ mod tests {
         let check = |error: ErrorCode, expected| assert_eq!(of_host(&error), expected, "{error:?}");
         check(ErrorCode::HttpRequestDenied, Failure::NotAllowed);
         check(ErrorCode::ConnectionRefused, Failure::Unreachable);
-        check(ErrorCode::InternalError(Some("sk-1".to_owned())), Failure::Unreachable);
+        check(
+            ErrorCode::InternalError(Some("sk-1".to_owned())),
+            Failure::Unreachable,
+        );
         check(ErrorCode::ConnectionReadTimeout, Failure::TimedOut);
     }
 }

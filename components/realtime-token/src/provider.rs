@@ -80,7 +80,12 @@ pub fn order(provider: Provider, account: &Account, wish: &Wish<'_>) -> Option<O
     })
 }
 
-fn request(account: &Account, path: &str, key_header: HeaderName, body: &Value) -> Option<http::Request<Bytes>> {
+fn request(
+    account: &Account,
+    path: &str,
+    key_header: HeaderName,
+    body: &Value,
+) -> Option<http::Request<Bytes>> {
     let json = HeaderValue::from_static("application/json");
     http::Request::builder()
         .method(Method::POST)

@@ -1,7 +1,6 @@
 //! `/api/session/*`: may this user talk, for how long, and is the session still alive.
 
 use spin_sdk::http::IntoResponse;
-use spin_sdk::http_service;
 use talktime_api::session::{
     EndAnswer, EndBody, HeartbeatAnswer, HeartbeatBody, StartAnswer, StartBody, StatusAnswer,
 };
@@ -31,14 +30,17 @@ static SERVICE: Service<Route> = Service::new(&[
 
 static UPGRADE_URL: Once<Option<String>> = Once::new();
 
-#[http_service]
+#[cfg_attr(target_family = "wasm", spin_sdk::http_service)]
 async fn handle(request: spin_sdk::http::Request) -> impl IntoResponse {
     SERVICE.serve(request, answer).await
 }
 
 async fn answer(route: Route, mut request: Request) -> Result<Answer, Problem> {
     if matches!(route, Route::OpenApi) {
-        return Ok(Answer::bytes("application/json", talktime_api::openapi::DOCUMENT));
+        return Ok(Answer::bytes(
+            "application/json",
+            talktime_api::openapi::DOCUMENT,
+        ));
     }
     let user = request.user(now()).await?;
     let settings = Settings::load().await?;
@@ -52,7 +54,9 @@ async fn answer(route: Route, mut request: Request) -> Result<Answer, Problem> {
     };
     let command = match route {
         Route::Status | Route::OpenApi => {
-            let upgrade_url = UPGRADE_URL.get(async || variable("upgrade_url").await).await?;
+            let upgrade_url = UPGRADE_URL
+                .get(async || variable("upgrade_url").await)
+                .await?;
             let status = users.status(&user).await?;
             return Answer::ok(&StatusAnswer::new(&status, upgrade_url.clone()));
         }
@@ -79,12 +83,17 @@ async fn answer(route: Route, mut request: Request) -> Result<Answer, Problem> {
             }
         }
     };
-    let reply = users.apply(&user, &command, &mark(&request, &user)?).await?.reply;
+    let reply = users
+        .apply(&user, &command, &mark(&request, &user)?)
+        .await?
+        .reply;
     match reply {
         Reply::Started(started) => Answer::ok(&StartAnswer::new(&started, &settings.policy)),
         Reply::Heard(heard) => Answer::ok(&HeartbeatAnswer::from(&heard)),
         Reply::Stopped(stopped) => Answer::ok(&EndAnswer::from(&stopped)),
-        other => Err(Problem::internal(format!("an answer of another route: {other:?}"))),
+        other => Err(Problem::internal(format!(
+            "an answer of another route: {other:?}"
+        ))),
     }
 }
 

@@ -10,7 +10,7 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
 use spin_sdk::http::{FullBody, IntoResponse, Request};
-use spin_sdk::{http_service, variables};
+use spin_sdk::variables;
 
 /// The providers' origins are those that the browser itself speaks to, with a token that lasts a minute.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
@@ -33,7 +33,7 @@ const DEFAULT_UPGRADE_URL: &str = "/pricing";
 
 type Answer = Response<FullBody<Bytes>>;
 
-#[http_service]
+#[cfg_attr(target_family = "wasm", spin_sdk::http_service)]
 async fn handle(request: Request) -> impl IntoResponse {
     let mut answer = route(request.method(), request.uri().path(), request.headers()).await;
     for (name, value) in SECURITY_HEADERS {

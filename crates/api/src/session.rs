@@ -90,14 +90,17 @@ impl StatusAnswer {
     /// A status as the API tells it.
     #[must_use]
     pub fn new(status: &Status, upgrade_url: Option<String>) -> Self {
-        let active_session = status.active.as_ref().map(|(session, minutes)| ActiveSession {
-            session_id: session.id,
-            started_at: session.started_at.into(),
-            last_heartbeat_at: session.last_heartbeat.into(),
-            minutes_used: *minutes,
-            topic: session.topic.clone(),
-            difficulty: session.difficulty,
-        });
+        let active_session = status
+            .active
+            .as_ref()
+            .map(|(session, minutes)| ActiveSession {
+                session_id: session.id,
+                started_at: session.started_at.into(),
+                last_heartbeat_at: session.last_heartbeat.into(),
+                minutes_used: *minutes,
+                topic: session.topic.clone(),
+                difficulty: session.difficulty,
+            });
         Self {
             plan: status.plan.to_string(),
             minutes_used: status.minutes_used,
@@ -299,7 +302,9 @@ impl From<&Stopped> for EndAnswer {
 }
 
 /// Reads a session id, saying in words what is wrong with another text.
-pub(crate) fn session_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SessionId, D::Error> {
+pub(crate) fn session_id<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<SessionId, D::Error> {
     let text = String::deserialize(deserializer)?;
     SessionId::parse(&text).map_err(D::Error::custom)
 }

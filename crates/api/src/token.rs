@@ -169,19 +169,40 @@ mod tests {
             }),
         );
         check(json!({"provider": "acme"}), Err("must be openai or gemini"));
-        check(json!({"provider": "OpenAI"}), Err("must be openai or gemini"));
-        check(json!({"provider": 1}), Err("invalid type: integer `1`, expected a string"));
+        check(
+            json!({"provider": "OpenAI"}),
+            Err("must be openai or gemini"),
+        );
+        check(
+            json!({"provider": 1}),
+            Err("invalid type: integer `1`, expected a string"),
+        );
         check(json!({"model": ""}), Err("must have 1 to 64 characters"));
-        check(json!({"model": "m".repeat(65)}), Err("must have 1 to 64 characters"));
+        check(
+            json!({"model": "m".repeat(65)}),
+            Err("must have 1 to 64 characters"),
+        );
         for bad in ["a b", "a/b", "a\nb", "ü", "\"", "a\u{0}"] {
-            check(json!({"voice": bad}), Err("may hold only letters, digits and . _ - :"));
+            check(
+                json!({"voice": bad}),
+                Err("may hold only letters, digits and . _ - :"),
+            );
         }
-        check(json!({"sessionId": "x"}), Err("must be a session id that start gave"));
+        check(
+            json!({"sessionId": "x"}),
+            Err("must be a session id that start gave"),
+        );
     }
 
     #[test]
     fn names_have_up_to_64_safe_characters() {
-        for good in ["a", "gpt-realtime", "ft:gpt-realtime:acme", "gemini-2.5_x", &"m".repeat(64)] {
+        for good in [
+            "a",
+            "gpt-realtime",
+            "ft:gpt-realtime:acme",
+            "gemini-2.5_x",
+            &"m".repeat(64),
+        ] {
             assert_eq!(check_name(good), Ok(()), "{good}");
         }
     }
@@ -212,7 +233,10 @@ mod tests {
                 "connect": {"url": "https://api.openai.com/v1/realtime/calls", "method": "webrtc"},
             })
         );
-        assert_eq!(json!(ConnectMethod::AccessTokenQuery), json!("access_token_query"));
+        assert_eq!(
+            json!(ConnectMethod::AccessTokenQuery),
+            json!("access_token_query")
+        );
         assert_eq!(json!(Provider::Gemini), json!(Provider::Gemini.as_str()));
     }
 }

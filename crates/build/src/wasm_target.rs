@@ -62,7 +62,9 @@ fn is_there(folder: &Path) -> Result<bool, BuildError> {
             "there is no rustc\nInstall Rust from https://rustup.rs, then try again".to_owned()
         }
         Err(error) => {
-            format!("rustc does not run: {error}\nInstall Rust from https://rustup.rs, then try again")
+            format!(
+                "rustc does not run: {error}\nInstall Rust from https://rustup.rs, then try again"
+            )
         }
     };
     Err(BuildError::Toolchain(message))

@@ -35,10 +35,7 @@ pub async fn variable(name: &'static str) -> Result<Option<String>, Misconfigure
         Ok(value) if value.trim().is_empty() => Ok(None),
         Ok(value) => Ok(Some(value)),
         Err(Error::Undefined(_)) => Ok(None),
-        Err(error) => Err(Misconfigured::new(
-            name,
-            format!("cannot be read: {error}"),
-        )),
+        Err(error) => Err(Misconfigured::new(name, format!("cannot be read: {error}"))),
     }
 }
 

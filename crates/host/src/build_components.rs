@@ -1,103 +1,17 @@
-//! Builds the components, by the commands of the manifest, on a machine that may lack the wasm target.
+//! Builds the components, by the commands of the manifest.
 
 use std::{
     collections::BTreeMap,
-    io::{ErrorKind, IsTerminal, Write},
+    io::{IsTerminal, Write},
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
     sync::mpsc::{self, RecvTimeoutError},
     time::{Duration, Instant},
 };
 
+use talktime_build::cargo::without_outer_cargo;
+
 use crate::{error::HostError, manifest::Manifest};
-
-/// What the components are compiled to.
-const TARGET: &str = "wasm32-wasip2";
-
-/// What `cargo run` and `cargo test` set for the program that they start. A cargo started by that program must not see
-/// it: build scripts would be told of the wrong package, and be run again each time.
-const CARGO_VARIABLES: [&str; 9] = [
-    "CARGO",
-    "CARGO_MANIFEST_DIR",
-    "CARGO_MANIFEST_PATH",
-    "CARGO_MANIFEST_LINKS",
-    "CARGO_PRIMARY_PACKAGE",
-    "CARGO_CRATE_NAME",
-    "CARGO_BIN_NAME",
-    "CARGO_TARGET_TMPDIR",
-    "OUT_DIR",
-];
-const CARGO_PREFIXES: [&str; 4] = [
-    "CARGO_PKG_",
-    "CARGO_BIN_EXE_",
-    "CARGO_CFG_",
-    "CARGO_FEATURE_",
-];
-
-/// Makes sure that Rust can compile to wasm, and adds the target with rustup when it cannot.
-///
-/// `folder` decides the toolchain, as a `rust-toolchain.toml` there would.
-///
-/// # Errors
-/// When there is no Rust, or the target is missing and cannot be added; the message says what to run.
-pub fn ensure_wasm_target(folder: &Path) -> Result<(), HostError> {
-    if has_target(folder)? {
-        return Ok(());
-    }
-    eprintln!("adding the {TARGET} target to the Rust toolchain…");
-    let added = clean(
-        Command::new("rustup")
-            .args(["target", "add", TARGET])
-            .current_dir(folder),
-    )
-    .output();
-    let message = match added {
-        Ok(output) if output.status.success() && has_target(folder)? => return Ok(()),
-        Ok(output) => format!(
-            "the {TARGET} target is missing, and `rustup target add` failed: {}\nRun `rustup target add {TARGET}` in {}, then try again",
-            String::from_utf8_lossy(&output.stderr).trim(),
-            folder.display()
-        ),
-        Err(_) => format!(
-            "the {TARGET} target is missing, and there is no rustup to add it with\n\
-             Install the target the way Rust was installed (a package such as `rust-std-{TARGET}`), or install rustup from \
-             https://rustup.rs and run `rustup target add {TARGET}`"
-        ),
-    };
-    Err(HostError::Toolchain { message })
-}
-
-/// The toolchain in use has the target's library, whoever put it there.
-fn has_target(folder: &Path) -> Result<bool, HostError> {
-    let printed = clean(
-        Command::new("rustc")
-            .args(["--print", "sysroot"])
-            .current_dir(folder),
-    )
-    .output();
-    let message = match printed {
-        Ok(output) if output.status.success() => {
-            let sysroot = PathBuf::from(String::from_utf8_lossy(&output.stdout).trim());
-            return Ok(sysroot
-                .join("lib/rustlib")
-                .join(TARGET)
-                .join("lib")
-                .is_dir());
-        }
-        Ok(output) => format!(
-            "rustc does not run: {}\nRun `rustup show` in {}: it says which toolchain is missing",
-            String::from_utf8_lossy(&output.stderr).trim(),
-            folder.display()
-        ),
-        Err(error) if error.kind() == ErrorKind::NotFound => {
-            "there is no rustc\nInstall Rust from https://rustup.rs, then try again".to_owned()
-        }
-        Err(error) => format!(
-            "rustc does not run: {error}\nInstall Rust from https://rustup.rs, then try again"
-        ),
-    };
-    Err(HostError::Toolchain { message })
-}
 
 /// Runs each component's build command; equal commands run once. What they print is shown only when they fail.
 ///
@@ -155,21 +69,9 @@ pub fn build(manifest: &Manifest) -> Result<(), HostError> {
 fn run(folder: &Path, command: &str) -> std::io::Result<Output> {
     // One stream, so that the lines keep their order.
     let script = format!("exec 2>&1\n{command}");
-    clean(Command::new("sh").args(["-c", &script]).current_dir(folder))
+    without_outer_cargo(Command::new("sh").args(["-c", &script]).current_dir(folder))
         .stdin(Stdio::null())
         .output()
-}
-
-fn clean(command: &mut Command) -> &mut Command {
-    for (name, _) in std::env::vars_os() {
-        let Some(text) = name.to_str() else { continue };
-        if CARGO_VARIABLES.contains(&text)
-            || CARGO_PREFIXES.iter().any(|prefix| text.starts_with(prefix))
-        {
-            command.env_remove(&name);
-        }
-    }
-    command
 }
 
 /// A line on stderr that says what is built and for how long; on a terminal it is one line that changes.

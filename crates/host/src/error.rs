@@ -62,12 +62,6 @@ pub enum HostError {
         /// What SQLite or the operating system said.
         message: String,
     },
-    /// The wasm target is missing and could not be added.
-    #[error("{message}")]
-    Toolchain {
-        /// What is missing, and what to run.
-        message: String,
-    },
     /// A component's build command failed.
     #[error("the build of {components} failed: {command}\n{output}")]
     BuildFailed {

@@ -102,7 +102,6 @@ fn run(action: Action) -> anyhow::Result<()> {
 
 fn build(manifest: &Manifest) -> anyhow::Result<()> {
     let start = Instant::now();
-    build_components::ensure_wasm_target(&manifest.folder)?;
     build_components::build(manifest)?;
     eprintln!(
         "built the components in {:.1} s",

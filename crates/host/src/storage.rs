@@ -3,24 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
+use talktime_build::key_value_file;
 use tempfile::TempDir;
 
 use crate::error::HostError;
 
-/// The name that Spin gives the key-value file.
-const KEY_VALUE_FILE: &str = "sqlite_key_value.db";
-
 /// The name that Spin gives the default database's file.
 const LEDGER_FILE: &str = "sqlite_db.db";
-
-/// Spin's table, so that `spin up` can run on the same file.
-const KEY_VALUE_TABLE: &str = "CREATE TABLE IF NOT EXISTS spin_key_value (
-    store TEXT NOT NULL,
-    key   TEXT NOT NULL,
-    value BLOB NOT NULL,
-
-    PRIMARY KEY (store, key)
-)";
 
 /// Where a host keeps its data.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -73,29 +62,13 @@ impl Files {
                 }
             }
         };
-        files.prepare_key_value()?;
+        key_value_file::prepare(&files.folder).map_err(|e| storage_error(&files.folder, &e))?;
         Ok(files)
-    }
-
-    /// Makes the key-value file in WAL mode, in which it commits some four times as often as in the mode that Spin
-    /// would make it in. The mode is a property of the file; one that is there keeps the mode that it has.
-    fn prepare_key_value(&self) -> Result<(), HostError> {
-        let path = self.folder.join(KEY_VALUE_FILE);
-        let prepare = || -> rusqlite::Result<()> {
-            let is_new = !path.exists();
-            let connection = Connection::open(&path)?;
-            if is_new {
-                connection.pragma_update(None, "journal_mode", "WAL")?;
-            }
-            connection.execute(KEY_VALUE_TABLE, [])?;
-            Ok(())
-        };
-        prepare().map_err(|e| storage_error(&path, &e))
     }
 
     /// The connection that all key-value stores of a host share, as in Spin.
     pub(crate) fn key_value_connection(&self) -> rusqlite::Result<Connection> {
-        let connection = self.connect(KEY_VALUE_FILE)?;
+        let connection = self.connect(key_value_file::NAME)?;
         // For `rarray`, in the batch queries.
         rusqlite::vtab::array::load_module(&connection)?;
         Ok(connection)

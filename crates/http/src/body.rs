@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::HeaderMap;
 use http::header::CONTENT_LENGTH;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::error::Category;
 
 use crate::problem::Problem;
@@ -54,16 +54,24 @@ pub fn parse_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     }
     let mut deserializer = serde_json::Deserializer::from_slice(body);
     let value = serde_path_to_error::deserialize(&mut deserializer)
-        .map_err(|error| refusal(&error.path().to_string(), error.inner()))?;
-    deserializer.end().map_err(|error| refusal(".", &error))?;
+        .map_err(|error| refusal(body, &error.path().to_string(), error.inner()))?;
+    deserializer
+        .end()
+        .map_err(|error| refusal(body, ".", &error))?;
     Ok(value)
 }
 
 /// `path` is `.` where the object itself is wrong.
-fn refusal(path: &str, error: &serde_json::Error) -> Problem {
+fn refusal(body: &[u8], path: &str, error: &serde_json::Error) -> Problem {
     let place = format!("line {} column {}", error.line(), error.column());
+    // Where an enum is wanted, serde_json takes another type for broken JSON.
+    let is_json = || serde_json::from_slice::<IgnoredAny>(body).is_ok();
     if error.classify() != Category::Data {
-        return Problem::bad_request(format!("The body is not JSON: see {place}"));
+        return if path != "." && is_json() {
+            Problem::invalid_field(path, "has a wrong type")
+        } else {
+            Problem::bad_request(format!("The body is not JSON: see {place}"))
+        };
     }
     let message = error.to_string();
     let message = message

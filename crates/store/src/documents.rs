@@ -18,6 +18,9 @@ pub trait Documents {
         user: &UserId,
     ) -> impl Future<Output = Result<(Option<Vec<u8>>, Self::Claim), StoreError>>;
 
+    /// How many more swaps this instance of the component can make.
+    fn swaps_left(&self) -> u32;
+
     /// Replaces what the claim read. Whether that happened is *not* told reliably by every store (Spin's Redis store
     /// always says it did not; its `SQLite` store replaces unconditionally where nothing was read): callers read the
     /// document back and look for their own mark.

@@ -1,5 +1,7 @@
 //! [`Documents`] on Spin's key-value store.
 
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use talktime_usage::UserId;
 
 use crate::documents::Documents;
@@ -20,6 +22,14 @@ use bindings::wasi::keyvalue::store::{Bucket, Error, open};
 
 /// The store that `spin.toml` grants.
 const LABEL: &str = "default";
+
+/// How many swaps an instance can make in its life: Spin 4.1 has that many handles for them, and never gives one back
+/// that was used (`crates/factor-key-value/src/host.rs` there). It replaces an instance after 128 requests or a second
+/// without any.
+const SWAPS_MAX: u32 = 256;
+
+/// The swaps that this instance has made.
+static SWAPS: AtomicU32 = AtomicU32::new(0);
 
 /// The user documents in the store `default`, under keys `user:{id}`.
 pub struct SpinKeyValue {
@@ -55,7 +65,12 @@ impl Documents for SpinKeyValue {
         Ok((document, cas))
     }
 
+    fn swaps_left(&self) -> u32 {
+        SWAPS_MAX.saturating_sub(SWAPS.load(Ordering::Relaxed))
+    }
+
     async fn swap(&self, claim: Cas, document: &[u8]) -> Result<(), StoreError> {
+        SWAPS.fetch_add(1, Ordering::Relaxed);
         match swap(claim, document) {
             Ok(()) | Err(CasError::CasFailed(_)) => Ok(()),
             Err(CasError::StoreError(error)) => Err(error.into()),

@@ -101,7 +101,13 @@ impl Ledger for NoLedger {
         Self::refuse()
     }
 
-    async fn set_alarm(&self, _: &UserId, _: &str, _: Instant, _: Instant) -> Result<(), StoreError> {
+    async fn set_alarm(
+        &self,
+        _: &UserId,
+        _: &str,
+        _: Instant,
+        _: Instant,
+    ) -> Result<(), StoreError> {
         Self::refuse()
     }
 

@@ -86,7 +86,8 @@ impl SpinSqlite {
         user: &UserId,
         now: Instant,
     ) -> Result<Vec<SessionRecord>, StoreError> {
-        self.sessions(now, "user_id = ?1", text(user.as_str())).await
+        self.sessions(now, "user_id = ?1", text(user.as_str()))
+            .await
     }
 
     /// The sessions that the ledger believes to run, newest first.
@@ -230,7 +231,9 @@ impl SpinSqlite {
         Ok(AlarmTally {
             due: number(0).unwrap_or(0),
             failing: number(1).unwrap_or(0),
-            oldest_due: oldest.map_or(Duration::ZERO, |at| now.since(Instant::from_unix_seconds(at))),
+            oldest_due: oldest.map_or(Duration::ZERO, |at| {
+                now.since(Instant::from_unix_seconds(at))
+            }),
         })
     }
 }

@@ -79,6 +79,7 @@ impl SpinSqlite {
         row: &PeriodRow,
         now: Instant,
     ) -> Result<(), StoreError> {
+        // Of one version there may be several rows while a session runs: each sweep counts further.
         self.query(
             now,
             "INSERT INTO usage_periods (id, user_id, period_start, period_end, plan, minutes_used, minutes_limit, \
@@ -86,7 +87,8 @@ impl SpinSqlite {
              ON CONFLICT (id) DO UPDATE SET period_start = excluded.period_start, period_end = excluded.period_end, \
              plan = excluded.plan, minutes_used = excluded.minutes_used, minutes_limit = excluded.minutes_limit, \
              synced_at = excluded.synced_at, version = excluded.version, archived = excluded.archived \
-             WHERE excluded.version >= usage_periods.version",
+             WHERE excluded.version > usage_periods.version OR (excluded.version = usage_periods.version \
+             AND excluded.minutes_used >= usage_periods.minutes_used)",
             [
                 text(&row.id),
                 text(user.as_str()),

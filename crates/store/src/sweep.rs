@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use talktime_usage::{Command, LedgerWrite, WriteId, next_alarm};
+use talktime_usage::{Command, LedgerWrite, WriteId, next_alarm, rows_to_write};
 use uuid::Uuid;
 
 use crate::documents::Documents;
@@ -55,13 +55,21 @@ impl fmt::Display for SweepReport {
     }
 }
 
-/// Handles due alarms in batches of `batch` until none is left to claim or the budget is used up.
+/// Swaps that a sweep under the cron trigger leaves unused, for lost races: its instance serves nothing else.
+pub const RESERVE_ALONE: u32 = 16;
+
+/// Swaps that a sweep leaves to the other requests that its instance may yet serve: one for each.
+pub const RESERVE_SHARED: u32 = 128;
+
+/// Handles due alarms in batches of at most `batch` until none is left to claim, the time budget is used up, or the
+/// instance has no more than `reserve` swaps left.
 ///
 /// # Errors
 /// When the ledger cannot say what is due. A failure with one user is only counted.
 pub async fn sweep<D: Documents, L: Ledger>(
     users: &Users<'_, D, L>,
     batch: u32,
+    reserve: u32,
 ) -> Result<SweepReport, StoreError> {
     let began = (users.now)();
     let mut report = SweepReport {
@@ -69,7 +77,12 @@ pub async fn sweep<D: Documents, L: Ledger>(
         ..SweepReport::default()
     };
     while (users.now)().since(began) < SWEEP_BUDGET {
-        let claimed = users.ledger.claim_due((users.now)(), batch).await?;
+        // Each user takes one swap at most, but for lost races.
+        let most = batch.min(users.documents.swaps_left().saturating_sub(reserve));
+        if most == 0 {
+            break;
+        }
+        let claimed = users.ledger.claim_due((users.now)(), most).await?;
         if claimed.is_empty() {
             break;
         }
@@ -103,37 +116,33 @@ async fn sweep_user<D: Documents, L: Ledger>(
     alarm: &DueAlarm,
 ) -> Result<Done, ApplyError> {
     let mut done = Done::default();
-    // Twice at most: the second turn only notes that the rows of the first are written.
-    for _ in 0..2 {
-        let now = (users.now)();
-        let Some(state) = users.read(&alarm.user).await? else {
-            // Whoever was about to create the user has died; the next one to try sets an alarm again.
-            users.ledger.finish_alarm(alarm, None).await?;
-            return Ok(done);
-        };
-        let rows: Vec<LedgerWrite> = state.outbox.iter().map(|out| out.write.clone()).collect();
-        users.ledger.write(&alarm.user, &rows, now).await?;
-        let command = Command::Sweep {
-            written_through: state.revision,
-        };
-        let applied = users.apply(&alarm.user, &command, &random_mark()).await?;
-        for write in &applied.writes {
-            match write {
-                LedgerWrite::Session(row) if row.ended.is_some() => done.ended += 1,
-                LedgerWrite::Period(row) if row.archived => done.archived += 1,
-                _ => {}
-            }
-        }
-        let Some(state) = applied.state else { break };
-        let settled = state.session.is_some() || state.outbox.is_empty();
-        if settled || !applied.ledger_written {
-            let next = next_alarm(&state, (users.now)(), users.policy);
-            users.ledger.finish_alarm(alarm, next).await?;
-            return Ok(done);
+    let now = (users.now)();
+    let Some(state) = users.read(&alarm.user).await? else {
+        // Whoever was about to create the user has died; the next one to try sets an alarm again.
+        users.ledger.finish_alarm(alarm, None).await?;
+        return Ok(done);
+    };
+    let rows = rows_to_write(&state, now, users.policy);
+    users.ledger.write(&alarm.user, &rows, now).await?;
+    let command = Command::Sweep {
+        written_through: state.revision,
+    };
+    let applied = users.apply(&alarm.user, &command, &random_mark()).await?;
+    for write in &applied.writes {
+        match write {
+            LedgerWrite::Session(row) if row.ended.is_some() => done.ended += 1,
+            LedgerWrite::Period(row) if row.archived => done.archived += 1,
+            _ => {}
         }
     }
-    let next = (users.now)().plus(users.policy.alarm_interval);
-    users.ledger.finish_alarm(alarm, Some(next)).await?;
+    let next = applied.state.and_then(|mut state| {
+        if applied.ledger_written {
+            // They stay in the document until the next change, but wait for nothing.
+            state.outbox.clear();
+        }
+        next_alarm(&state, (users.now)(), users.policy)
+    });
+    users.ledger.finish_alarm(alarm, next).await?;
     Ok(done)
 }
 

@@ -126,7 +126,9 @@ impl<D: Documents, L: Ledger> Users<'_, D, L> {
         let (document, claim) = self.documents.claim(user).await?;
         let state = document.as_deref().map(parse).transpose()?;
         // A swap that seemed to fail was made after all.
-        if state.as_ref().is_some_and(|state| state.has_write(&mark.id))
+        if state
+            .as_ref()
+            .is_some_and(|state| state.has_write(&mark.id))
             && let Some(won) = last.take()
         {
             return Ok(Some(self.committed(user, won, now).await));
@@ -220,8 +222,8 @@ impl<D: Documents, L: Ledger> Users<'_, D, L> {
             }
             // Some stores replace unconditionally where nothing was read. So who was held up for most of the lease does
             // not write: the next holder may be about to.
-            let in_time = lease_until
-                .is_some_and(|until| until.since((self.now)()) >= SEEDING_LEASE / 2);
+            let in_time =
+                lease_until.is_some_and(|until| until.since((self.now)()) >= SEEDING_LEASE / 2);
             if in_time {
                 return Ok(Some(claim));
             }

@@ -1,7 +1,8 @@
 //! When a state wants to be looked at again though nobody asks.
 
+use crate::ledger::LedgerWrite;
 use crate::policy::Policy;
-use crate::settle::ending;
+use crate::settle::{ending, settle};
 use crate::state::State;
 use crate::time::Instant;
 
@@ -20,4 +21,25 @@ pub fn next_alarm(state: &State, now: Instant, policy: &Policy) -> Option<Instan
     } else {
         state.period.recorded.then(|| state.period.bounds.end())
     }
+}
+
+/// The rows that a sweep at `now` writes before it touches the state: those of the outbox, and while a session runs, how it
+/// and its period stand at this moment.
+#[must_use]
+pub fn rows_to_write(state: &State, now: Instant, policy: &Policy) -> Vec<LedgerWrite> {
+    let mut settled = state.clone();
+    settle(&mut settled, state.time(now), policy);
+    let present = settled.session.as_ref().map(|session| {
+        [
+            LedgerWrite::Session(session.row(settled.instant)),
+            LedgerWrite::Period(settled.period_row(settled.instant, policy, false)),
+        ]
+    });
+    let present: Vec<LedgerWrite> = present.into_iter().flatten().collect();
+    let outgoing = state.outbox.iter().map(|outgoing| &outgoing.write);
+    outgoing
+        .filter(|old| !present.iter().any(|new| new.supersedes(old)))
+        .cloned()
+        .chain(present.iter().cloned())
+        .collect()
 }

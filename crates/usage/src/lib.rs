@@ -24,7 +24,7 @@ pub mod status;
 pub mod step;
 pub mod time;
 
-pub use alarm::next_alarm;
+pub use alarm::{next_alarm, rows_to_write};
 pub use command::{Command, Heard, Minted, PlanOutcome, Refusal, Reply, Started, Stopped};
 pub use grant::{EventOrder, Granted, Roster, RosterEntry, Source};
 pub use ids::{IdError, SessionId, SubscriptionId, UserId, WriteId};

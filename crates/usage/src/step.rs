@@ -14,6 +14,9 @@ use crate::state::State;
 use crate::status::{Status, of_settled};
 use crate::time::{Instant, Minutes, Seconds};
 
+/// The most rows that wait in the outbox of a running session: its own, its period's, and some of sessions before it.
+const OUTBOX_WHILE_RUNNING: usize = 8;
+
 /// The circumstances of one command.
 #[derive(Clone, Debug)]
 pub struct Context<'a> {
@@ -263,18 +266,15 @@ impl Machine<'_> {
         Done::Changed(Reply::Plan(PlanOutcome::Applied))
     }
 
+    /// Drops rows that are written. While a session runs they wait: the next interval writes newer ones anyway, and a
+    /// sweep that changes nothing needs no swap.
     fn sweep(&mut self, written_through: u64) -> Done {
-        let before = self.state.outbox.len();
-        self.state
-            .outbox
-            .retain(|outgoing| outgoing.revision > written_through);
-        if let Some(session) = &self.state.session {
-            self.writes
-                .push(LedgerWrite::Session(session.row(self.now)));
-            self.record_period();
-            return Done::Changed(Reply::Swept);
+        let outbox = &mut self.state.outbox;
+        let before = outbox.len();
+        if self.state.session.is_none() || before > OUTBOX_WHILE_RUNNING {
+            outbox.retain(|outgoing| outgoing.revision > written_through);
         }
-        if self.state.outbox.len() < before {
+        if outbox.len() < before {
             Done::Changed(Reply::Swept)
         } else {
             Done::Nothing(Reply::Swept)

@@ -3,7 +3,7 @@
 mod scene;
 
 use scene::Scene;
-use talktime_usage::{Command, Instant, next_alarm, settle::settle};
+use talktime_usage::{Command, Instant, LedgerWrite, next_alarm, rows_to_write, settle::settle};
 
 /// When the alarm is set after a story, by somebody who looks at `time`.
 fn alarm(scene: &Scene, time: &str) -> Option<Instant> {
@@ -123,8 +123,8 @@ fn alarms_alone_bring_everything_to_rest() {
 fn what_a_sweep_did_not_write_stays_in_the_outbox() {
     let mut scene = Scene::new();
     scene.play("0:00 start, 1:00 end, 2:00 start");
-    let revision = scene.state.as_ref().expect("a user").revision;
-    let rows = |scene: &Scene| scene.state.as_ref().expect("a user").outbox.len();
+    let state = |scene: &Scene| scene.state.clone().expect("a user");
+    let rows = |scene: &Scene| state(scene).outbox.len();
     // Two sessions and the period.
     assert_eq!(rows(&scene), 3);
     let swept = |scene: &mut Scene, written_through| {
@@ -133,18 +133,41 @@ fn what_a_sweep_did_not_write_stays_in_the_outbox() {
             .apply(&Command::Sweep { written_through }, now)
             .expect("swept");
     };
-    swept(&mut scene, 0);
-    assert_eq!(rows(&scene), 3);
-    swept(&mut scene, revision);
+    let running = state(&scene);
+    swept(&mut scene, running.revision);
     assert_eq!(
-        rows(&scene),
-        2,
-        "the running session and its period, as they are now"
+        state(&scene),
+        running,
+        "while a session runs, a sweep changes nothing"
     );
     scene.play("3:00 end");
-    let revision = scene.state.as_ref().expect("a user").revision;
+    let revision = state(&scene).revision;
+    assert_eq!(rows(&scene), 3);
+    swept(&mut scene, 0);
+    assert_eq!(rows(&scene), 3);
     swept(&mut scene, revision - 1);
     assert_eq!(rows(&scene), 2);
     swept(&mut scene, revision);
     assert_eq!(rows(&scene), 0);
+}
+
+#[test]
+fn a_sweep_writes_how_the_running_session_stands_now() {
+    let mut scene = Scene::new();
+    scene.play("0:00 start, 1:00 end, 2:00 start");
+    let state = scene.state.clone().expect("a user");
+    let minutes = |at: &str| -> Vec<_> {
+        let rows = rows_to_write(&state, scene.when(at), &scene.policy);
+        rows.iter()
+            .map(|row| match row {
+                LedgerWrite::Session(row) => (row.ended.is_some(), row.minutes_used.get()),
+                LedgerWrite::Period(row) => (row.archived, row.minutes_used.get()),
+            })
+            .collect()
+    };
+    // The ended session's row, the running one's, the period's.
+    assert_eq!(minutes("2:10"), [(true, 1), (false, 1), (false, 2)]);
+    assert_eq!(minutes("4:10"), [(true, 1), (false, 3), (false, 4)]);
+    // It has fallen silent: only what the outbox has is sure.
+    assert_eq!(minutes("30:00").len(), 3);
 }

@@ -4,9 +4,7 @@ use talktime_http::ProblemDetails;
 use utoipa::OpenApi;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 
-use crate::internal::{
-    OverviewAnswer, SweepAnswer, UpdatePlanAnswer, UpdatePlanBody, UserAnswer,
-};
+use crate::internal::{OverviewAnswer, SweepAnswer, UpdatePlanAnswer, UpdatePlanBody, UserAnswer};
 use crate::session::{
     EndAnswer, EndBody, HeartbeatAnswer, HeartbeatBody, StartAnswer, StartBody, StatusAnswer,
 };
@@ -90,10 +88,21 @@ route!(polar, post, "/api/webhooks/polar", "webhooks", "An event of the billing 
 
 #[derive(OpenApi)]
 #[openapi(
-    info(title = "Talktime", description = "Real-time metering and enforcement of AI voice minutes"),
+    info(
+        title = "Talktime",
+        description = "Real-time metering and enforcement of AI voice minutes"
+    ),
     paths(
-        session_status, session_start, session_heartbeat, session_end, realtime_token,
-        update_plan, alarm, user, overview, polar
+        session_status,
+        session_start,
+        session_heartbeat,
+        session_end,
+        realtime_token,
+        update_plan,
+        alarm,
+        user,
+        overview,
+        polar
     )
 )]
 struct Document;
@@ -111,8 +120,16 @@ fn document() -> String {
     components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
     for (scheme, header, what) in [
         ("trusted_server", "X-Internal-Secret", "The internal secret"),
-        ("user", "X-User-Id", "The user that the trusted server acts for"),
-        ("polar", "webhook-signature", "See https://www.standardwebhooks.com"),
+        (
+            "user",
+            "X-User-Id",
+            "The user that the trusted server acts for",
+        ),
+        (
+            "polar",
+            "webhook-signature",
+            "See https://www.standardwebhooks.com",
+        ),
     ] {
         components.add_security_scheme(scheme, key(header, what));
     }

@@ -1,4 +1,5 @@
-//! A ledger in memory with the rules of the real one: a period's row is never replaced by an older version, and the row
+//! A ledger in memory with the rules of the real one: a period's row is never replaced by an older version or, of one
+//! version, by one with fewer minutes, and the row
 //! of a session that ended is final; before that its minutes only grow.
 
 use std::collections::BTreeMap;
@@ -22,7 +23,8 @@ impl Ledger {
         match write {
             LedgerWrite::Period(row) => {
                 let known = self.periods.get(&row.id);
-                if known.is_none_or(|known| row.version >= known.version) {
+                let order = |row: &PeriodRow| (row.version, row.minutes_used);
+                if known.is_none_or(|known| order(row) >= order(known)) {
                     self.periods.insert(row.id.clone(), row.clone());
                 }
             }

@@ -16,7 +16,7 @@ use std::time::Duration;
 use talktime_usage::{
     Command, Context, EndReason, EventOrder, Heard, Instant, LedgerWrite, Minted, Period,
     PlanOutcome, Policy, Refusal, Reply, Roster, RosterEntry, SessionId, Source, Started, State,
-    Status, Step, Stopped, SubscriptionId, UserId, WriteId, status, step,
+    Status, Step, Stopped, SubscriptionId, UserId, WriteId, rows_to_write, status, step,
 };
 use uuid::Uuid;
 
@@ -274,6 +274,13 @@ impl Scene {
     }
 
     pub fn sweep(&mut self, now: Instant) {
+        if let Some(state) = &self.state {
+            let rows = rows_to_write(state, now, &self.policy);
+            for row in &rows {
+                self.ledger.write(row);
+            }
+            self.log.extend(rows);
+        }
         let written_through = self.state.as_ref().map_or(0, |state| state.revision);
         let swept = self.apply(&Command::Sweep { written_through }, now);
         assert_eq!(swept, Ok(Reply::Swept));
