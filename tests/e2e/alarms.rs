@@ -273,7 +273,7 @@ impl Faults for Locked {
             call.kind,
             CallKind::SqlExecute | CallKind::KvSwap | CallKind::KvGet
         );
-        if disturbed && self.0.fetch_add(1, Ordering::SeqCst) % 3 == 0 {
+        if disturbed && self.0.fetch_add(1, Ordering::SeqCst).is_multiple_of(3) {
             FaultAction::Fail("database is locked".to_owned())
         } else {
             FaultAction::None

@@ -1,5 +1,10 @@
 //! The built components, tried as their users would: under a clock of the test's, with stores that fail, and over HTTP.
 
+#![expect(
+    clippy::expect_used,
+    reason = "a test that cannot go on stops where it is"
+)]
+
 mod alarms;
 mod authentication;
 mod black_box;

@@ -3,12 +3,19 @@
 //! [`Bench`] runs the built components in the embedded host under a clock of the test's. [`Target`] is the same API over
 //! a real socket with a real clock: by default an embedded host of its own, or whatever `TALKTIME_BASE_URL` names.
 
+#![expect(
+    clippy::expect_used,
+    clippy::missing_panics_doc,
+    reason = "a test that cannot go on stops where it is"
+)]
+
 pub mod answer;
 pub mod bench;
 pub mod built;
 pub mod provider_stand_in;
 pub mod target;
 pub mod tokens;
+pub mod webhooks;
 
 pub use answer::Answer;
 pub use bench::{Bench, Setup};

@@ -42,7 +42,7 @@ impl Target {
             let secret = |name: &str| {
                 std::env::var(name).unwrap_or_else(|_| panic!("TALKTIME_BASE_URL needs {name}"))
             };
-            let mut target = Self::new("TALKTIME_BASE_URL", url, Running::Elsewhere);
+            let mut target = Self::new("TALKTIME_BASE_URL", &url, Running::Elsewhere);
             target.internal_secret = secret("TALKTIME_INTERNAL_SECRET");
             target.jwt_secret = secret("TALKTIME_JWT_SECRET");
             return vec![target];
@@ -54,7 +54,7 @@ impl Target {
         targets
     }
 
-    fn new(name: &str, base_url: String, running: Running) -> Self {
+    fn new(name: &str, base_url: &str, running: Running) -> Self {
         Self {
             name: name.to_owned(),
             base_url: base_url.trim_end_matches('/').to_owned(),
@@ -77,7 +77,7 @@ impl Target {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let server = host.serve(listener).await;
         let url = format!("http://{}", server.addr());
-        Self::new("the embedded host", url, Running::Embedded(server))
+        Self::new("the embedded host", &url, Running::Embedded(server))
     }
 
     async fn spin() -> Self {
@@ -101,7 +101,7 @@ impl Target {
             .expect("spin starts");
         let target = Self::new(
             "spin up",
-            format!("http://127.0.0.1:{port}"),
+            &format!("http://127.0.0.1:{port}"),
             Running::Spin {
                 _process: process,
                 _data: data,

@@ -30,8 +30,9 @@ static SERVICE: Service<Mint> = Service::new(&[(Post, "/api/realtime-token", Min
 
 static ACCOUNTS: Once<Accounts> = Once::new();
 
+/// Answers a request. Only as wasm is it the entry point: natively its exported name would not link.
 #[cfg_attr(target_family = "wasm", spin_sdk::http_service)]
-async fn handle(request: spin_sdk::http::Request) -> impl IntoResponse {
+pub async fn handle(request: spin_sdk::http::Request) -> impl IntoResponse {
     SERVICE.serve(request, answer).await
 }
 

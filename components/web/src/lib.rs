@@ -33,8 +33,9 @@ const DEFAULT_UPGRADE_URL: &str = "/pricing";
 
 type Answer = Response<FullBody<Bytes>>;
 
+/// Answers a request. Only as wasm is it the entry point: natively its exported name would not link.
 #[cfg_attr(target_family = "wasm", spin_sdk::http_service)]
-async fn handle(request: Request) -> impl IntoResponse {
+pub async fn handle(request: Request) -> impl IntoResponse {
     let mut answer = route(request.method(), request.uri().path(), request.headers()).await;
     for (name, value) in SECURITY_HEADERS {
         answer.headers_mut().insert(

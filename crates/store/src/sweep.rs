@@ -18,7 +18,7 @@ pub const SWEEP_BUDGET: Duration = Duration::from_secs(8);
 const RETRY_FIRST: Duration = Duration::from_secs(15);
 
 /// The longest wait between tries of a user whose sweep fails.
-const RETRY_LONGEST: Duration = Duration::from_secs(15 * 60);
+const RETRY_LONGEST: Duration = Duration::from_mins(15);
 
 /// What a sweep did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
