@@ -3,11 +3,13 @@
 use serde_json::{Value, json};
 use talktime_tests::Bench;
 use talktime_tests::bench::request;
+use talktime_tests::webhooks::{fixture, setup};
 
 const UPDATE: &str = "/api/internal/update-plan";
 
 /// The current period in the ledger.
-const CURRENT: &str = "SELECT plan, minutes_used, minutes_limit FROM usage_periods WHERE archived = 0";
+const CURRENT: &str =
+    "SELECT plan, minutes_used, minutes_limit FROM usage_periods WHERE archived = 0";
 
 const PERIODS: &str = "SELECT period_start, period_end, plan, minutes_used, minutes_limit, archived FROM usage_periods \
                        ORDER BY period_start";
@@ -96,10 +98,7 @@ async fn an_unknown_user_is_created_with_the_plan() {
         bench.rows("SELECT id, created_at FROM users"),
         ["anna|1794312000"]
     );
-    assert_eq!(
-        bench.rows(PERIODS),
-        ["1793491200|1796083200|pro|0|500|0"]
-    );
+    assert_eq!(bench.rows(PERIODS), ["1793491200|1796083200|pro|0|500|0"]);
     assert_eq!(
         look_up().await.ok(),
         json!({
@@ -168,10 +167,7 @@ async fn a_subscriptions_own_period_counts_and_gives_the_next_one() {
     assert_eq!(status["periodStart"], "2026-11-10T12:05:30Z");
     assert_eq!(status["periodEnd"], "2026-12-10T12:05:30Z");
     assert_eq!(status["minutesUsed"], 7, "a new period is no reset");
-    assert_eq!(
-        bench.rows(PERIODS),
-        ["1794312330|1796904330|pro|7|500|0"]
-    );
+    assert_eq!(bench.rows(PERIODS), ["1794312330|1796904330|pro|7|500|0"]);
     bench.set("2026-12-10T12:05:30Z");
     let status = bench.status("anna").await;
     assert_eq!(status["minutesUsed"], 0);
@@ -203,7 +199,11 @@ async fn a_new_limit_counts_in_the_middle_of_a_session() {
         json!({"userId": "anna", "plan": "basic", "action": "upgrade"}),
     )
     .await;
-    assert_eq!(status["secondsRemaining"], 3_600 - 599, "the longest session");
+    assert_eq!(
+        status["secondsRemaining"],
+        3_600 - 599,
+        "the longest session"
+    );
     assert_eq!(status["activeSession"]["sessionId"], session.as_str());
     bench.talk("anna", &session, 10 * 60).await;
     assert_eq!(
@@ -280,159 +280,31 @@ async fn each_subscription_is_a_source_of_its_own() {
 }
 
 #[tokio::test]
-async fn a_repeated_or_late_update_changes_nothing() {
-    let bench = Bench::new().await;
-    let body = |plan: &str, at: &str, event: &str| {
+async fn a_webhook_ends_the_session_that_its_plan_carried() {
+    let bench = setup().starting("2026-10-12T07:30:00Z").build().await;
+    let user = "user_42";
+    let begun = fixture("subscription.active");
+    assert_eq!(bench.outcome("e1", &begun).await, "applied");
+    let session = bench.start(user).await;
+    bench.talk(user, &session, 30 * 60 + 1).await;
+    let cancelled = fixture("subscription.canceled.immediately");
+    assert_eq!(bench.outcome("e2", &cancelled).await, "applied");
+    let status = bench.status(user).await;
+    assert_eq!(status["plan"], "free");
+    assert_eq!(
+        status["lastSession"],
         json!({
-            "userId": "anna", "plan": plan, "action": "upgrade", "subscriptionId": "sub_1", "resetUsage": true,
-            "occurredAt": at, "eventId": event,
+            "sessionId": session, "startedAt": "2026-10-12T07:30:00Z", "endedAt": "2026-10-12T08:00:01Z",
+            "endReason": "limit_reached", "sessionMinutes": 31,
         })
-    };
-    for (turn, (plan, at, event, applied, expected)) in [
-        ("basic", "2026-11-10T11:00:00Z", "e1", true, "basic"),
-        ("pro", "2026-11-10T11:30:00Z", "e3", true, "pro"),
-        ("basic", "2026-11-10T11:20:00Z", "e2", false, "pro"),
-        // The first answer again.
-        ("pro", "2026-11-10T11:30:00Z", "e3", true, "pro"),
-        ("basic", "2026-11-10T11:00:00Z", "e1", true, "pro"),
-        // Of the same instant, by its id.
-        ("basic", "2026-11-10T11:30:00Z", "e4", true, "basic"),
-    ]
-    .into_iter()
-    .enumerate()
-    {
-        let answer = bench.internal(UPDATE, body(plan, at, event)).await.ok();
-        assert_eq!(answer["applied"], applied, "turn {turn}");
-        assert_eq!(answer["status"]["plan"], expected, "turn {turn}");
-        bench.seconds(60);
-    }
-    let resets = "SELECT COUNT(*) FROM usage_periods WHERE archived = 1";
-    assert_eq!(bench.rows(resets), ["2"], "by the second and the last one that applied");
-
-    let mut again = request(
-        "POST",
-        UPDATE,
-        None,
-        Some(&json!({"userId": "anna", "plan": "pro", "action": "upgrade", "resetUsage": true})),
     );
-    again
-        .headers_mut()
-        .insert("idempotency-key", "k1".parse().expect("a header"));
-    for _ in 0..3 {
-        let answer = bench.send(again.clone()).await.ok();
-        assert_eq!(answer["applied"], true);
-        bench.seconds(60);
-    }
-    assert_eq!(bench.rows(resets), ["3"]);
-}
-
-#[tokio::test]
-async fn only_the_internal_secret_opens_the_internal_api() {
-    let none = Bench::setup().variable("internal_api_secret", "").build().await;
-    let some = Bench::new().await;
-    let update = json!({"userId": "anna", "plan": "pro", "action": "upgrade"});
-    for (method, path, body) in [
-        ("POST", UPDATE, Some(&update)),
-        ("POST", "/api/internal/alarm", None),
-        ("GET", "/api/internal/users/anna", None),
-        ("GET", "/api/internal/overview", None),
-    ] {
-        for (bench, secret) in [
-            (&some, None),
-            (&some, Some("")),
-            (&some, Some("wrong")),
-            (&some, Some(&talktime_tests::INTERNAL_SECRET[1..])),
-            (&none, None),
-            (&none, Some("")),
-            (&none, Some(talktime_tests::INTERNAL_SECRET)),
-        ] {
-            let mut bare = request(method, path, Some("anna"), body);
-            bare.headers_mut().remove("x-internal-secret");
-            if let Some(secret) = secret {
-                let secret = secret.parse().expect("a header");
-                bare.headers_mut().insert("x-internal-secret", secret);
-            }
-            let _ = bench.send(bare).await.refused(401, "unauthorized");
-        }
-    }
-    for bench in [&some, &none] {
-        assert_eq!(bench.host.kv_keys("default"), [""; 0]);
-        assert_eq!(bench.rows("SELECT name FROM sqlite_master"), [""; 0], "the ledger was not even opened");
-    }
-}
-
-#[tokio::test]
-async fn each_bad_field_is_named() {
-    let bench = Bench::new().await;
-    let good = json!({"userId": "anna", "plan": "pro", "action": "upgrade"});
-    let long = "x".repeat(129);
-    let (start, end) = ("2026-11-10T09:00:00Z", "2026-12-10T09:00:00Z");
-    let missing = |field: &str| {
-        let mut body = good.clone();
-        body.as_object_mut().expect("an object").remove(field);
-        body
-    };
-    let with = |fields: Value| {
-        let mut body = good.clone();
-        let object = body.as_object_mut().expect("an object");
-        object.extend(fields.as_object().expect("an object").clone());
-        body
-    };
-    for (body, field) in [
-        (missing("userId"), "userId"),
-        (with(json!({"userId": null})), "userId"),
-        (with(json!({"userId": 42})), "userId"),
-        (with(json!({"userId": ""})), "userId"),
-        (with(json!({"userId": long})), "userId"),
-        (with(json!({"userId": "a/b"})), "userId"),
-        (with(json!({"userId": "a\nb"})), "userId"),
-        (missing("plan"), "plan"),
-        (with(json!({"plan": null})), "plan"),
-        (with(json!({"plan": "gold"})), "plan"),
-        (with(json!({"plan": ""})), "plan"),
-        (with(json!({"plan": 500})), "plan"),
-        (with(json!({"plan": "gold", "action": "downgrade"})), "plan"),
-        (missing("action"), "action"),
-        (with(json!({"action": "Upgrade"})), "action"),
-        (with(json!({"action": "pause"})), "action"),
-        (with(json!({"action": 1})), "action"),
-        (with(json!({"action": null})), "action"),
-        (with(json!({"resetUsage": "yes"})), "resetUsage"),
-        (with(json!({"resetUsage": 1})), "resetUsage"),
-        (with(json!({"periodStart": "soon", "periodEnd": end})), "periodStart"),
-        (with(json!({"periodStart": 1_794_312_000, "periodEnd": end})), "periodStart"),
-        (with(json!({"periodStart": "1969-12-31T23:59:59Z", "periodEnd": end})), "periodStart"),
-        (with(json!({"periodStart": start, "periodEnd": "2026-12-10"})), "periodEnd"),
-        (with(json!({"periodStart": end, "periodEnd": start})), "periodEnd"),
-        (with(json!({"periodStart": start, "periodEnd": start})), "periodEnd"),
-        (with(json!({"periodStart": start})), "periodEnd"),
-        (with(json!({"periodEnd": end})), "periodStart"),
-        (with(json!({"occurredAt": "now"})), "occurredAt"),
-        (with(json!({"occurredAt": 0})), "occurredAt"),
-        (with(json!({"eventId": ""})), "eventId"),
-        (with(json!({"eventId": long})), "eventId"),
-        (with(json!({"eventId": 7})), "eventId"),
-        (with(json!({"subscriptionId": ""})), "subscriptionId"),
-        (with(json!({"subscriptionId": "a b"})), "subscriptionId"),
-        (with(json!({"subscriptionId": []})), "subscriptionId"),
-    ] {
-        let answer = bench.internal(UPDATE, body.clone()).await;
-        let refused = answer.refused(400, "invalid_field");
-        assert_eq!(refused["field"], field, "{body}: {refused}");
-        let sentence = refused["error"].as_str().expect("a sentence");
-        assert!(sentence.starts_with(&format!("{field}: ")), "{sentence}");
-    }
-    for text in ["", "[]", "{", "null", "{\"userId\": \"anna\"} {}"] {
-        let mut bad = request("POST", UPDATE, None, None);
-        *bad.body_mut() = text.into();
-        let code = if text.is_empty() { "invalid_field" } else { "bad_request" };
-        let _ = bench.send(bad).await.refused(400, code);
-    }
-    assert_eq!(bench.host.kv_keys("default"), [""; 0], "nothing was written");
-
-    let tolerated = with(json!({
-        "colour": "red", "periodStart": null, "periodEnd": null, "occurredAt": null, "eventId": null,
-        "subscriptionId": null,
-    }));
-    assert_eq!(update(&bench, tolerated).await["plan"], "pro");
+    assert_eq!(bench.rows(SESSIONS), ["1801|31|limit_reached"]);
+    assert_eq!(
+        bench
+            .rows("SELECT id, type, received_at, user_id, outcome FROM webhook_events ORDER BY id"),
+        [
+            "e1|subscription.active|1791790200|user_42|applied",
+            "e2|subscription.canceled|1791792001|user_42|applied"
+        ]
+    );
 }

@@ -7,10 +7,10 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use hmac::{Hmac, Mac};
 use http::Request;
-use serde_json::Value;
+use serde_json::{Value, json};
 use sha2::Sha256;
 
-use crate::{Answer, Bench, Setup, built};
+use crate::{Bench, Setup, built};
 
 /// Where the provider's events go.
 pub const PATH: &str = "/api/webhooks/polar";
@@ -102,29 +102,51 @@ pub fn fixture(name: &str) -> Value {
 /// A bench that takes the provider's webhooks, and knows what both products stand for.
 #[must_use]
 pub fn setup() -> Setup {
-    let products = serde_json::json!({PRO: "pro", BASIC: "basic"});
+    let products = json!({PRO: "pro", BASIC: "basic"});
     Bench::setup()
         .variable("polar_webhook_secret", SECRET)
         .variable("polar_products", &products.to_string())
 }
 
 impl Bench {
-    /// Delivers an event now.
-    pub async fn deliver(&self, id: &str, event: &Value) -> Answer {
-        let seconds = (self.clock.now_millis() / 1_000).to_string();
-        let delivery = Delivery::signed(id, &seconds, event.to_string());
-        self.send(delivery.request()).await
+    /// A delivery that is signed now.
+    #[must_use]
+    pub fn signed(&self, id: &str, body: impl Into<Bytes>) -> Delivery {
+        let seconds = self.clock.now_millis() / 1_000;
+        Delivery::signed(id, &seconds.to_string(), body)
+    }
+
+    /// How a delivery is taken: its outcome, `400`, or `401`. The whole answer is checked.
+    ///
+    /// # Panics
+    /// When it is answered otherwise.
+    pub async fn taken(&self, delivery: Delivery) -> String {
+        let answer = self.send(delivery.request()).await;
+        match answer.status.as_u16() {
+            200 => {
+                let answer = answer.json();
+                let outcome = answer["outcome"].as_str().expect("an outcome").to_owned();
+                assert_eq!(answer, json!({"received": true, "outcome": outcome}));
+                outcome
+            }
+            400 => answer.refused(400, "bad_request")["status"].to_string(),
+            _ => {
+                // One sentence for every reason.
+                let expected = json!({
+                    "type": "urn:talktime:problem:unauthorized", "title": "Not signed in", "status": 401,
+                    "code": "unauthorized", "error": "The webhook is not signed with this service's secret",
+                });
+                assert_eq!(answer.refused(401, "unauthorized"), expected);
+                "401".to_owned()
+            }
+        }
     }
 
     /// Delivers an event now and tells its outcome.
     ///
     /// # Panics
-    /// When it is not received.
+    /// When it is answered in a way that no delivery is.
     pub async fn outcome(&self, id: &str, event: &Value) -> String {
-        let answer = self.deliver(id, event).await.ok();
-        let outcome = answer["outcome"].as_str().expect("an outcome").to_owned();
-        let whole = serde_json::json!({"received": true, "outcome": outcome});
-        assert_eq!(answer, whole);
-        outcome
+        self.taken(self.signed(id, event.to_string())).await
     }
 }

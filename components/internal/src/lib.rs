@@ -2,6 +2,7 @@
 
 mod look_up;
 mod plan_update;
+mod relayed;
 
 use spin_sdk::http::IntoResponse;
 use talktime_api::internal::{SweepAnswer, UpdatePlanAnswer, UpdatePlanBody};
@@ -67,11 +68,24 @@ async fn update_plan(
 ) -> Result<Answer, Problem> {
     let command = plan_update::command(body, &users.policy.catalogue)?;
     let mark = plan_update::mark(body, request)?;
-    let applied = users.apply(&body.user_id, &command, &mark).await?;
+    let known = match body.event_id {
+        Some(_) => relayed::outcome(users.ledger, &mark).await?,
+        None => None,
+    };
+    let outcome = match known {
+        Some(outcome) => outcome,
+        None => match users.apply(&body.user_id, &command, &mark).await?.reply {
+            Reply::Plan(outcome) => outcome,
+            _ => return Err(Problem::internal("no reply to a plan update")),
+        },
+    };
+    if let (None, Some(event)) = (known, &body.event_id) {
+        relayed::record(users.ledger, &mark, &body.user_id, event, outcome).await?;
+    }
     let status = users.status(&body.user_id).await?;
     Answer::ok(&UpdatePlanAnswer {
         success: true,
-        applied: applied.reply == Reply::Plan(PlanOutcome::Applied),
+        applied: outcome == PlanOutcome::Applied,
         status: StatusAnswer::new(&status, None),
     })
 }

@@ -132,7 +132,8 @@ fn subject(kind: &str, data: &Value) -> Subject {
         | "subscription.past_due"
         | "subscription.revoked"
         | "subscription.paused"
-        | "subscription.resumed" => Subject::Subscription(Subscription::of(data)),
+        | "subscription.resumed"
+        | "subscription.migrated" => Subject::Subscription(Subscription::of(data)),
         "customer.state_changed" => Subject::Customer(
             data.get("active_subscriptions")
                 .and_then(Value::as_array)

@@ -3,8 +3,8 @@
 //! The `standardwebhooks` crate reads the clock by itself, so a test could not pin it; the rule is small enough to stand
 //! here on the HMAC crates.
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
+use base64::engine::{DecodePaddingMode, Engine};
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 use subtle::{Choice, ConstantTimeEq};
@@ -20,6 +20,12 @@ const ID_LENGTH_MAX: usize = 256;
 const SIGNATURES_MAX: usize = 32;
 
 const PREFIX: &str = "whsec_";
+
+/// As lenient about missing padding as the provider's own library, which would otherwise take a secret that this does not.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &base64::alphabet::STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
 
 /// The headers of a delivery that its signature depends on.
 #[derive(Clone, Copy, Debug, Default)]
@@ -77,7 +83,7 @@ impl Keys {
         if secret.is_empty() {
             return Self(Vec::new());
         }
-        let decoded = STANDARD
+        let decoded = BASE64
             .decode(secret.strip_prefix(PREFIX).unwrap_or(secret))
             .ok()
             .filter(|key| !key.is_empty());
@@ -130,7 +136,7 @@ impl Keys {
             .split(' ')
             .filter_map(|signature| signature.strip_prefix("v1,"))
             .take(SIGNATURES_MAX)
-            .filter_map(|signature| STANDARD.decode(signature).ok())
+            .filter_map(|signature| BASE64.decode(signature).ok())
             .collect();
         let mut genuine = Choice::from(0);
         for key in &self.0 {

@@ -43,6 +43,7 @@ pub async fn handle(request: Request) -> impl IntoResponse {
             HeaderValue::from_static(value),
         );
     }
+    talktime_http::leave_in_one_write().await;
     answer
 }
 

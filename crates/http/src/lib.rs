@@ -4,7 +4,7 @@
 //! the host. On the way a request meets [`cors`], [`routes`] and, when the component asks for them, [`authentication`],
 //! [`body`] and [`idempotency`]; what it is refused for is a [`Problem`], what it gets is an [`Answer`].
 //!
-//! All of that is plain functions over plain values, tested natively. The host is touched in [`service`] only (its timer);
+//! All of that is plain functions over plain values, tested natively. The host is touched in [`single_write`] only (its timer);
 //! variables and the clock come from `talktime-config`.
 
 pub mod answer;
@@ -21,6 +21,7 @@ pub mod routes;
 pub mod secret;
 pub mod service;
 pub mod settings;
+pub mod single_write;
 
 pub use answer::Answer;
 pub use authentication::{AuthSettings, Authenticator};
@@ -32,4 +33,5 @@ pub use request::Request;
 pub use routes::Verb;
 pub use secret::InternalSecret;
 pub use service::Service;
+pub use single_write::leave_in_one_write;
 pub use talktime_config::{Misconfigured, Once, now, parsed, variable};

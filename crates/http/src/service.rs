@@ -1,20 +1,19 @@
 //! From the host's request to the component's function, and from its outcome to the host's response.
 
 use std::fmt::Display;
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_LENGTH};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use http_body_util::Full;
+use talktime_config::{Misconfigured, Once, variable};
 
 use crate::answer::Answer;
-use crate::cors::Cors;
+use crate::cors::{self, Cors};
 use crate::problem::{Code, Problem};
 use crate::request::Request;
 use crate::routes::{self, Line, Verb};
-use crate::settings::ServiceSettings;
-use talktime_config::Once;
+use crate::single_write::leave_in_one_write;
 
 /// What the host gets.
 pub type Response = http::Response<Full<Bytes>>;
@@ -25,7 +24,7 @@ pub type Response = http::Response<Full<Bytes>>;
 pub struct Service<R: 'static> {
     routes: &'static [Line<R>],
     for_browsers: bool,
-    settings: Once<ServiceSettings>,
+    cors: Once<Option<Cors>>,
 }
 
 impl<R: Copy + 'static> Service<R> {
@@ -35,7 +34,7 @@ impl<R: Copy + 'static> Service<R> {
         Self {
             routes,
             for_browsers: false,
-            settings: Once::new(),
+            cors: Once::new(),
         }
     }
 
@@ -54,38 +53,23 @@ impl<R: Copy + 'static> Service<R> {
         H: AsyncFnOnce(R, Request) -> Result<Answer, Problem>,
     {
         let request = Request::from_http(request);
-        let settings = self
-            .settings
-            .get(async || ServiceSettings::read(self.for_browsers).await)
-            .await;
-        let (response, single_write) = match settings {
-            Ok(settings) => (
-                answer(self.routes, settings.cors.as_ref(), request, handler).await,
-                settings.single_write,
-            ),
-            Err(error) => (
-                respond(Err(error.into()), request.path(), HeaderMap::new()),
-                true,
-            ),
+        let cors = self.cors.get(async || self.read_cors().await).await;
+        let response = match cors {
+            Ok(cors) => answer(self.routes, cors.as_ref(), request, handler).await,
+            Err(error) => respond(Err(error.into()), request.path(), HeaderMap::new()),
         };
-        if single_write {
-            leave_in_one_write().await;
-        }
+        leave_in_one_write().await;
         response
     }
-}
 
-/// Lets the host take up other work once before the response is handed to it.
-///
-/// The HTTP server of Spin 4.1 does not set `TCP_NODELAY`. When head and body of an answer leave in two writes, the
-/// second waits for the client's delayed acknowledgement of the first: 44 ms on a connection that is kept alive, for
-/// nearly every handler that touched KV or `SQLite`. An answer with `content-length` whose handler has just awaited the
-/// host's timer leaves in one write nearly always. Measured on Spin 4.1: 44 → 1.5 ms at one connection, 3.5 times the
-/// throughput at 16. The variable `single_write_answers = "false"` switches it off, for hosts that set the option.
-async fn leave_in_one_write() {
-    /// The shortest time that is not none: awaiting none at all may not leave the guest.
-    const SHORTEST: Duration = Duration::from_nanos(1);
-    spin_sdk::time::sleep(SHORTEST).await;
+    /// The allowed origins; `None` where no browser calls.
+    async fn read_cors(&self) -> Result<Option<Cors>, Misconfigured> {
+        if !self.for_browsers {
+            return Ok(None);
+        }
+        let origins = variable(cors::VARIABLE).await?.unwrap_or_default();
+        Cors::parse(&origins).map(Some)
+    }
 }
 
 /// All that [`Service::serve`] does, apart from the host: preflight, route, guard, handler, response.

@@ -1,32 +1,8 @@
 //! The variables that this crate itself needs, read once for each instance.
 
 use crate::authentication::{AuthSettings, Authenticator};
-use crate::cors::{self, Cors};
 use crate::secret::{self, InternalSecret};
-use talktime_config::Once;
-use talktime_config::{Misconfigured, parsed, variable};
-
-/// What a service needs of its configuration.
-#[derive(Clone, Debug)]
-pub(crate) struct ServiceSettings {
-    /// The allowed origins; `None` where no browser calls.
-    pub(crate) cors: Option<Cors>,
-    /// Whether to see to it that an answer leaves in one write: see [`crate::service`].
-    pub(crate) single_write: bool,
-}
-
-impl ServiceSettings {
-    pub(crate) async fn read(for_browsers: bool) -> Result<Self, Misconfigured> {
-        let cors = if for_browsers {
-            let origins = variable(cors::VARIABLE).await?.unwrap_or_default();
-            Some(Cors::parse(&origins)?)
-        } else {
-            None
-        };
-        let single_write = parsed("single_write_answers").await?.unwrap_or(true);
-        Ok(Self { cors, single_write })
-    }
-}
+use talktime_config::{Misconfigured, Once, variable};
 
 /// The one who tells users apart.
 ///

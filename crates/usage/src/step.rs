@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::command::{Command, Heard, Minted, PlanOutcome, Refusal, Reply, Started, Stopped};
-use crate::grant::Granted;
+use crate::grant::{Granted, Grants};
 use crate::ids::{SessionId, UserId, WriteId};
 use crate::ledger::LedgerWrite;
 use crate::period::{Cadence, Period};
@@ -112,8 +112,9 @@ pub fn step(
                 period: *period,
                 as_of,
             };
+            let until_now = reset_usage.then(|| machine.state.grants.clone());
             let newer = machine.state.grants.record(source, granted);
-            machine.plan_changed(newer, *reset_usage)
+            machine.plan_changed(newer, until_now)
         }
         Command::PastDue {
             subscription,
@@ -123,11 +124,11 @@ pub fn step(
                 .state
                 .grants
                 .record_past_due(subscription, as_of.clone());
-            machine.plan_changed(newer, false)
+            machine.plan_changed(newer, None)
         }
         Command::Reconcile(roster) => {
             let newer = machine.state.grants.record_roster(roster.clone());
-            machine.plan_changed(newer, false)
+            machine.plan_changed(newer, None)
         }
         Command::Sweep { written_through } => machine.sweep(*written_through),
         Command::Mint { .. } => unreachable!("handled above"),
@@ -243,13 +244,16 @@ impl Machine<'_> {
         Ok(Done::Nothing(Reply::Stopped(self.ended(id)?)))
     }
 
-    fn plan_changed(&mut self, newer: bool, reset_usage: bool) -> Done {
+    /// `reset` has the grants until now where usage starts afresh: the closed period keeps the plan that it was used on.
+    fn plan_changed(&mut self, newer: bool, reset: Option<Grants>) -> Done {
         if !newer {
             return Done::Nothing(Reply::Plan(PlanOutcome::Outdated));
         }
-        if reset_usage {
+        if let Some(until_now) = reset {
+            let from_now = std::mem::replace(&mut self.state.grants, until_now);
             self.writes
                 .extend(close_period_early(self.state, self.now, self.policy));
+            self.state.grants = from_now;
         }
         if let Some(period) = self.state.grants.period(&self.policy.catalogue) {
             adopt_period(self.state, period, self.now);

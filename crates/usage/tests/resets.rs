@@ -67,6 +67,36 @@ fn a_reset_starts_the_usage_afresh() {
 }
 
 #[test]
+fn what_was_used_stays_with_the_plan_that_it_was_used_on() {
+    let check = |story: &str, old: &str, new: &str| {
+        let mut scene = Scene::at("2026-11-10");
+        scene.play(story);
+        scene.plan_at("8:00", "manual", Some("basic"), None, true);
+        scene.play("9:00 sweep");
+        assert_eq!(scene.ledger.periods_told(), [old, new], "{story}");
+    };
+    let (old, new) = (
+        "2026-11-01..2026-11-10T00:08:00",
+        "2026-11-10T00:08:00..2026-12-01",
+    );
+    check(
+        "0:00 start, 7:00 end",
+        &format!("{old} free 7/10 archived"),
+        &format!("{new} basic 0/100"),
+    );
+    check(
+        "0:00 start, 7:00 beat",
+        &format!("{old} free 8/10"),
+        &format!("{new} basic 1/100"),
+    );
+    check(
+        "0:00 pro, 0:00 start, 7:30 beat",
+        &format!("{old} pro 8/500"),
+        &format!("{new} basic 1/100"),
+    );
+}
+
+#[test]
 fn resets_within_one_second_keep_their_rows_apart() {
     let scene = check(
         "2026-11-10",

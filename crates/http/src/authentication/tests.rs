@@ -352,13 +352,6 @@ fn a_setting_that_cannot_be_used_is_named_and_not_quoted() {
     );
     check(
         AuthSettings {
-            auth_jwt_secret: some("s3cret"),
-            ..AuthSettings::default()
-        },
-        "auth_jwt_secret",
-    );
-    check(
-        AuthSettings {
             internal_api_secret: some("s3cret\n"),
             ..AuthSettings::default()
         },
