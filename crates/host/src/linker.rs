@@ -31,10 +31,36 @@ pub(crate) fn linker(engine: &Engine, clock: &Clock) -> wasmtime::Result<Linker<
     wasmtime_wasi::p3::add_to_linker(&mut linker)?;
     wasmtime_wasi_http::p3::add_to_linker(&mut linker)?;
     Host_::add_to_linker::<_, Glue>(&mut linker, |instance| instance)?;
-    if let Clock::Virtual(_) = clock {
-        shorten_sleeps(&mut linker)?;
+    match clock {
+        Clock::System => exact_short_sleeps(&mut linker)?,
+        Clock::Virtual(_) => shorten_sleeps(&mut linker)?,
     }
     Ok(linker)
+}
+
+/// Tokio's timer counts in milliseconds, so Wasmtime's shortest sleep takes one or two of them. A guest that only wants to
+/// let others have a turn gets that instead.
+fn exact_short_sleeps(linker: &mut Linker<Instance>) -> wasmtime::Result<()> {
+    /// Below this a turn of the scheduler is nearer to the time asked for than a tick of the timer.
+    const TICK: Duration = Duration::from_millis(1);
+
+    linker.allow_shadowing(true);
+    linker.instance(P3_MONOTONIC_CLOCK)?.func_wrap_concurrent(
+        "wait-for",
+        |_, (nanos,): (u64,)| {
+            Box::pin(async move {
+                let time = Duration::from_nanos(nanos);
+                if time < TICK {
+                    tokio::task::yield_now().await;
+                } else {
+                    tokio::time::sleep(time).await;
+                }
+                Ok(())
+            })
+        },
+    )?;
+    linker.allow_shadowing(false);
+    Ok(())
 }
 
 /// Wasmtime's sleeps take tokio's time, whatever the clock says; under a virtual clock they end at once.
