@@ -5,7 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use jsonwebtoken::{EncodingKey, Header};
 use serde::Serialize;
 
-use crate::{error::HostError, hex::hex, host::HostBuilder};
+use crate::{error::HostError, hex::hex, host_builder::HostBuilder};
 
 /// The trusted server's secret.
 const INTERNAL_SECRET: &str = "internal_api_secret";

@@ -1,374 +1,32 @@
-//! The host as programs and tests use it: built from a manifest, asked in process or through a socket.
+//! The host as programs and tests use it: asked in process or through a socket.
 
 use std::{
-    collections::HashMap,
     net::SocketAddr,
-    path::{Path, PathBuf},
-    sync::{
-        Arc, OnceLock,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, atomic::Ordering},
 };
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full};
 use tempfile::TempDir;
-use tokio::{net::TcpListener, sync::Semaphore};
-use wasmtime::component::{Component, InstancePre};
-use wasmtime_wasi_http::{handler::ProxyHandler, p3::bindings::ServicePre};
+use tokio::net::TcpListener;
 
-use crate::{
-    allowed_hosts::AllowedHosts,
-    app::{App, REQUESTS_AT_A_TIME_MAX, RunningComponent},
-    bindings::SpinCronPre,
-    clock::Clock,
-    cron::{self, CronComponent},
-    engine,
-    error::HostError,
-    faults::{FaultPoint, Faults},
-    files,
-    http_instances::HttpInstances,
-    http_server::Server,
-    instance::{ComponentShared, Instance, Mount, Shared},
-    key_value::{KeyValue, KvBehaviour},
-    linker,
-    logs::Logs,
-    manifest::{ComponentConfig, Manifest},
-    outbound_http::OutboundHttp,
-    routes::Router,
-    sqlite_host::DATABASE,
-    storage::{Files, Storage},
-    variables::{self, Variables},
-};
+use crate::{app::App, cron, http_server::Server, sqlite_host::DATABASE};
 
 /// The client of a request that came through no socket.
 const IN_PROCESS_CLIENT: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
 
-/// Says what a host is to be like. The defaults are a test's: private storage, no logs, no cron.
-pub struct HostBuilder {
-    manifest: Manifest,
-    from_environment: HashMap<String, String>,
-    overrides: HashMap<String, String>,
-    storage: Storage,
-    behaviour: KvBehaviour,
-    clock: Clock,
-    faults: Option<Arc<dyn Faults>>,
-    request_log: bool,
-    print_guest_output: bool,
-    cron: bool,
-}
-
-impl HostBuilder {
-    /// Reads a `spin.toml` (or the one in a folder).
-    ///
-    /// # Errors
-    /// When the manifest cannot be read or is not valid.
-    pub fn from_manifest(path: impl AsRef<Path>) -> Result<Self, HostError> {
-        Ok(Self {
-            manifest: Manifest::read(path)?,
-            from_environment: HashMap::new(),
-            overrides: HashMap::new(),
-            storage: Storage::Memory,
-            behaviour: KvBehaviour::default(),
-            clock: Clock::System,
-            faults: None,
-            request_log: false,
-            print_guest_output: false,
-            cron: false,
-        })
-    }
-
-    /// The manifest that the host is built from.
-    #[must_use]
-    pub fn manifest(&self) -> &Manifest {
-        &self.manifest
-    }
-
-    /// Gives an application variable a value, over the environment's and the default.
-    #[must_use]
-    pub fn variable(mut self, name: &str, value: &str) -> Self {
-        self.overrides.insert(name.to_owned(), value.to_owned());
-        self
-    }
-
-    /// Reads `SPIN_VARIABLE_<NAME>` from the environment and, where it has none, from the manifest folder's `.env`.
-    ///
-    /// # Errors
-    /// When a value is not UTF-8, or the `.env` file does not parse.
-    pub fn variables_from_env(mut self) -> Result<Self, HostError> {
-        let dotenv = self.manifest.folder.join(".env");
-        self.from_environment =
-            variables::from_environment(&self.manifest, |key| std::env::var(key), &dotenv)?;
-        Ok(self)
-    }
-
-    /// The value that a provider gives this variable so far, if any.
-    #[must_use]
-    pub fn provided(&self, name: &str) -> Option<&str> {
-        self.overrides
-            .get(name)
-            .or_else(|| self.from_environment.get(name))
-            .map(String::as_str)
-    }
-
-    /// Where the data is kept.
-    #[must_use]
-    pub fn storage(mut self, storage: Storage) -> Self {
-        self.storage = storage;
-        self
-    }
-
-    /// Which backend the key-value store behaves like.
-    #[must_use]
-    pub fn key_value(mut self, behaviour: KvBehaviour) -> Self {
-        self.behaviour = behaviour;
-        self
-    }
-
-    /// Which clock the guests read.
-    #[must_use]
-    pub fn clock(mut self, clock: Clock) -> Self {
-        self.clock = clock;
-        self
-    }
-
-    /// What goes wrong on purpose.
-    #[must_use]
-    pub fn faults(mut self, faults: Arc<dyn Faults>) -> Self {
-        self.faults = Some(faults);
-        self
-    }
-
-    /// Prints one line for each request to stdout.
-    #[must_use]
-    pub fn request_log(mut self, on: bool) -> Self {
-        self.request_log = on;
-        self
-    }
-
-    /// Prints what the guests print to stderr. [`Host::logs`] has it in any case.
-    #[must_use]
-    pub fn print_guest_output(mut self, on: bool) -> Self {
-        self.print_guest_output = on;
-        self
-    }
-
-    /// Fires the cron triggers in real time while the host serves.
-    #[must_use]
-    pub fn cron(mut self, on: bool) -> Self {
-        self.cron = on;
-        self
-    }
-
-    /// Compiles and links all components, and opens the storage.
-    ///
-    /// # Errors
-    /// When a component is missing or does not fit, a variable is wrong or missing, or the storage cannot be used.
-    pub async fn build(self) -> Result<Host, HostError> {
-        let mut provided = self.from_environment;
-        provided.extend(self.overrides);
-        let manifest = self.manifest;
-        let variables = Variables::new(&manifest, provided)?;
-        check_required(&manifest, &variables)?;
-        let router = Router::new(&manifest)?;
-        let schedules = cron::schedules(&manifest)?;
-        let compiled = compile_all(&manifest).await?;
-        let files = Arc::new(Files::open(&self.storage)?);
-        let connection = files
-            .key_value_connection()
-            .map_err(|e| HostError::Storage {
-                path: manifest.folder.clone(),
-                message: e.to_string(),
-            })?;
-        let shared = Arc::new(Shared {
-            variables,
-            files,
-            key_value: KeyValue::new(connection, self.behaviour),
-            clock: self.clock,
-            logs: Logs::new(self.print_guest_output),
-            stopping: AtomicBool::new(false),
-        });
-        let app_slot = Arc::new(OnceLock::new());
-        let engine = engine::engine()?;
-        let linker = linker::linker(&engine, &shared.clock).map_err(|error| HostError::Engine {
-            message: format!("{error:#}"),
-        })?;
-        let mut components = HashMap::new();
-        let mut mounted = Vec::new();
-        for (name, config) in &manifest.components {
-            let folder = files::copy(&manifest, name, config)?;
-            let mounts = folder.iter().map(|folder| Mount {
-                folder: folder.path().to_owned(),
-                guest_path: "/".to_owned(),
-            });
-            let component_shared = component_shared(
-                &manifest,
-                name,
-                config,
-                mounts.collect(),
-                &shared,
-                self.faults.as_ref(),
-                &app_slot,
-            )?;
-            mounted.extend(folder);
-            let invalid = |error: wasmtime::Error| HostError::ComponentInvalid {
-                component: name.clone(),
-                message: format!("{error:#}"),
-            };
-            let pre = linker.instantiate_pre(&compiled[name]).map_err(invalid)?;
-            let running =
-                running_component(&manifest, name, pre, component_shared).map_err(invalid)?;
-            components.insert(name.clone(), running);
-        }
-        let app = Arc::new(App {
-            router,
-            components,
-            shared,
-            limit: Semaphore::new(REQUESTS_AT_A_TIME_MAX),
-            request_log: self.request_log,
-        });
-        // Set nowhere else: the slot was made above.
-        let _ = app_slot.set(Arc::downgrade(&app));
-        let schedules = if self.cron { schedules } else { Vec::new() };
-        Ok(Host(Arc::new(Inner {
-            app,
-            schedules: std::sync::Mutex::new(schedules),
-            _mounted: mounted,
-        })))
-    }
-}
-
-fn check_required(manifest: &Manifest, variables: &Variables) -> Result<(), HostError> {
-    let missing = variables.missing();
-    let Some(first) = missing.first() else {
-        return Ok(());
-    };
-    Err(HostError::Variable {
-        message: format!(
-            "{} requires variables that have no value: {}\nSet each in the environment or in .env, such as SPIN_VARIABLE_{}=...",
-            manifest.path.display(),
-            missing.join(", "),
-            first.to_ascii_uppercase()
-        ),
-    })
-}
-
-/// Compiles the components side by side: it is the slow part of a first start.
-async fn compile_all(manifest: &Manifest) -> Result<HashMap<String, Component>, HostError> {
-    let cache = engine::cache_folder(&manifest.folder);
-    let tasks: Vec<_> = manifest
-        .components
-        .iter()
-        .map(|(name, config)| {
-            let (name, path, cache): (_, PathBuf, _) =
-                (name.clone(), manifest.wasm_path(config), cache.clone());
-            tokio::task::spawn_blocking(move || {
-                engine::load(&name, &path, &cache).map(|component| (name, component))
-            })
-        })
-        .collect();
-    let mut compiled = HashMap::new();
-    for task in tasks {
-        let (name, component) = task.await.map_err(|error| HostError::Engine {
-            message: error.to_string(),
-        })??;
-        compiled.insert(name, component);
-    }
-    Ok(compiled)
-}
-
-fn component_shared(
-    manifest: &Manifest,
-    name: &str,
-    config: &ComponentConfig,
-    mounts: Vec<Mount>,
-    shared: &Arc<Shared>,
-    faults: Option<&Arc<dyn Faults>>,
-    app: &Arc<OnceLock<std::sync::Weak<App>>>,
-) -> Result<Arc<ComponentShared>, HostError> {
-    let invalid = |message| HostError::ManifestInvalid {
-        path: manifest.path.clone(),
-        line: None,
-        message: format!("component `{name}`: {message}"),
-    };
-    // Without a runtime configuration there is one store and one database, in Spin as here.
-    for label in config
-        .key_value_stores
-        .iter()
-        .chain(&config.sqlite_databases)
-    {
-        if label != DATABASE {
-            return Err(invalid(format!(
-                "`{label}` is not defined: without a runtime configuration there is only `default`"
-            )));
-        }
-    }
-    let allowed =
-        AllowedHosts::parse(&config.allowed_outbound_hosts, &shared.variables).map_err(invalid)?;
-    let point = FaultPoint {
-        component: name.into(),
-        faults: faults.cloned(),
-    };
-    let outbound = OutboundHttp {
-        allowed: Arc::new(allowed),
-        faults: point.clone(),
-        app: app.clone(),
-        crash: Arc::default(),
-    };
-    Ok(Arc::new(ComponentShared {
-        name: name.into(),
-        config: config.clone(),
-        mounts,
-        outbound,
-        faults: point,
-        host: shared.clone(),
-    }))
-}
-
-fn running_component(
-    manifest: &Manifest,
-    name: &str,
-    pre: InstancePre<Instance>,
-    shared: Arc<ComponentShared>,
-) -> wasmtime::Result<RunningComponent> {
-    let has_http = manifest
-        .http_triggers
-        .iter()
-        .any(|trigger| trigger.component == name);
-    let has_cron = manifest
-        .cron_triggers
-        .iter()
-        .any(|trigger| trigger.component == name);
-    let http = if has_http {
-        let pre = ServicePre::new(pre.clone())?;
-        Some(ProxyHandler::new(HttpInstances {
-            pre,
-            component: shared.clone(),
-        }))
-    } else {
-        None
-    };
-    let cron = if has_cron {
-        Some(CronComponent {
-            pre: SpinCronPre::new(pre)?,
-            component: shared.clone(),
-        })
-    } else {
-        None
-    };
-    Ok(RunningComponent { shared, http, cron })
-}
-
 /// A running application. Clones are the same application; its private storage goes with the last of them.
 #[derive(Clone)]
 pub struct Host(Arc<Inner>);
 
-struct Inner {
-    app: Arc<App>,
-    schedules: std::sync::Mutex<Vec<cron::CronSchedule>>,
-    _mounted: Vec<TempDir>,
+/// What the clones of a host share.
+pub(crate) struct Inner {
+    pub(crate) app: Arc<App>,
+    pub(crate) schedules: std::sync::Mutex<Vec<cron::CronSchedule>>,
+    /// Folders that guests see, kept as long as the host.
+    pub(crate) _mounted: Vec<TempDir>,
 }
 
 impl Drop for Inner {
@@ -378,6 +36,10 @@ impl Drop for Inner {
 }
 
 impl Host {
+    pub(crate) fn new(inner: Inner) -> Self {
+        Self(Arc::new(inner))
+    }
+
     /// Answers a request without a socket, through the routes and the component. A missing `Host` is `localhost`.
     ///
     /// A body that breaks off in the middle, which a client would see as a closed connection, is a 500 here.

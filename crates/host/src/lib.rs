@@ -28,6 +28,7 @@ mod faults;
 mod files;
 mod hex;
 mod host;
+mod host_builder;
 mod http_instances;
 mod http_server;
 mod instance;
@@ -53,7 +54,8 @@ pub use self::{
     clock::{Clock, VirtualClock},
     error::HostError,
     faults::{CallKind, FaultAction, Faults, HostCall},
-    host::{Host, HostBuilder},
+    host::Host,
+    host_builder::HostBuilder,
     http_server::Server,
     key_value::KvBehaviour,
     manifest::Manifest,
