@@ -54,6 +54,12 @@ impl Target {
         targets
     }
 
+    /// One that runs elsewhere already, with the secrets of the tests.
+    #[must_use]
+    pub fn at(base_url: &str) -> Self {
+        Self::new(base_url, base_url, Running::Elsewhere)
+    }
+
     fn new(name: &str, base_url: &str, running: Running) -> Self {
         Self {
             name: name.to_owned(),
@@ -135,16 +141,19 @@ impl Target {
     }
 
     /// Sends a request whose URI is a path.
-    pub async fn send(&self, mut request: Request<Bytes>) -> Answer {
-        *request.uri_mut() = self.uri(&request.uri().to_string());
-        let response = self
-            .client
-            .request(request.map(Full::new))
+    pub async fn send(&self, request: Request<Bytes>) -> Answer {
+        self.try_send(request)
             .await
-            .unwrap_or_else(|error| panic!("{}: {error}", self.name));
+            .unwrap_or_else(|| panic!("{} does not answer", self.name))
+    }
+
+    /// The same, for a target that may die: `None` when it does not answer.
+    async fn try_send(&self, mut request: Request<Bytes>) -> Option<Answer> {
+        *request.uri_mut() = self.uri(&request.uri().to_string());
+        let response = self.client.request(request.map(Full::new)).await.ok()?;
         let (parts, body) = response.into_parts();
-        let body = body.collect().await.expect("a whole body").to_bytes();
-        Answer::new(http::Response::from_parts(parts, body))
+        let body = body.collect().await.ok()?.to_bytes();
+        Some(Answer::new(http::Response::from_parts(parts, body)))
     }
 
     /// A request of the trusted server for a user, or for none.
@@ -155,6 +164,19 @@ impl Target {
         user: Option<&str>,
         body: &Value,
     ) -> Answer {
+        self.try_trusted(method, path, user, body)
+            .await
+            .unwrap_or_else(|| panic!("{} does not answer {path}", self.name))
+    }
+
+    /// The same, for a target that may die: `None` when it does not answer.
+    pub async fn try_trusted(
+        &self,
+        method: &str,
+        path: &str,
+        user: Option<&str>,
+        body: &Value,
+    ) -> Option<Answer> {
         let mut request = Request::builder()
             .method(method)
             .uri(path)
@@ -166,8 +188,8 @@ impl Target {
             Value::Null => Bytes::new(),
             body => body.to_string().into(),
         };
-        self.send(request.body(body).expect("a valid request"))
-            .await
+        let request = request.body(body).expect("a valid request");
+        self.try_send(request).await
     }
 
     /// GETs a path for a user.

@@ -53,6 +53,7 @@ impl HandlerState for HttpInstances {
             view: Instance::http_view,
             expiration: Expiration {
                 sleep: Box::pin(tokio::time::sleep(REQUEST_MAX)),
+                since: None,
                 crashed: Box::pin(crashed(crash)),
             },
             state: Worker {
@@ -69,6 +70,9 @@ async fn crashed(crash: Arc<Notify>) {
 /// Ends an instance that is idle, too slow, or crashed on purpose.
 pub(crate) struct Expiration {
     sleep: Pin<Box<Sleep>>,
+    /// The start that was told last, and when by tokio's clock: in a test that one may be paused, and the standard library's
+    /// goes on.
+    since: Option<(StdInstant, tokio::time::Instant)>,
     crashed: Pin<Box<dyn Future<Output = ()> + Send + Sync>>,
 }
 
@@ -88,7 +92,12 @@ impl WorkerExpiration for Expiration {
             WorkerStatus::Idle => IDLE,
             WorkerStatus::Requests | WorkerStatus::PostReturn => REQUEST_MAX,
         };
-        let deadline = (start + limit).into();
+        let since = match self.since {
+            Some((told, since)) if told == start => since,
+            _ => tokio::time::Instant::now(),
+        };
+        self.since = Some((start, since));
+        let deadline = since + limit;
         if self.sleep.deadline() != deadline {
             self.sleep.as_mut().reset(deadline);
         }

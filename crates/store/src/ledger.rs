@@ -10,7 +10,7 @@ use crate::error::StoreError;
 pub const SEEDING_LEASE: Duration = Duration::from_secs(10);
 
 /// How long a sweep may take for the users that it claimed at once.
-pub const SWEEP_LEASE: Duration = Duration::from_mins(1);
+pub const SWEEP_LEASE: Duration = Duration::from_secs(30);
 
 /// An alarm that a sweep has claimed.
 #[derive(Clone, Debug, PartialEq, Eq)]

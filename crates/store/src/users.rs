@@ -228,7 +228,8 @@ impl<D: Documents, L: Ledger> Users<'_, D, L> {
                 return Ok(Some(claim));
             }
             let Some(wait) = waits.next() else {
-                return Err(StoreError::Busy(
+                // Waited for long enough: not for the loop of lost races to try again.
+                return Err(StoreError::Unavailable(
                     "another request is creating this user".to_owned(),
                 ));
             };

@@ -1,0 +1,112 @@
+//! The embedded host as a process of its own, so that it can be killed.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use talktime_tests::{INTERNAL_SECRET, Target, built};
+use tokio::net::TcpListener;
+use tokio::process::{Child, Command};
+
+/// Sessions fall silent soon, so that the end of a run is soon at rest.
+const VARIABLES: [(&str, &str); 4] = [
+    ("SPIN_VARIABLE_INTERNAL_API_SECRET", INTERNAL_SECRET),
+    ("SPIN_VARIABLE_STALE_AFTER_SECONDS", "3"),
+    ("SPIN_VARIABLE_ALARM_INTERVAL_SECONDS", "1"),
+    ("SPIN_VARIABLE_PLANS", r#"{"free": {"minutes": 100000}}"#),
+];
+
+/// Where `cargo` puts the host's binary: beside the folder of this test's.
+fn binary() -> PathBuf {
+    let here = std::env::current_exe().expect("a path");
+    let folder = here.ancestors().nth(2).expect("target/debug");
+    folder.join("talktime-host")
+}
+
+/// Builds the components and the host.
+pub async fn build() {
+    built::manifest().await;
+    let status = Command::new("cargo")
+        .args(["build", "--quiet", "--package", "talktime-host"])
+        .current_dir(built::root())
+        .status()
+        .await
+        .expect("cargo runs");
+    assert!(status.success(), "the host builds");
+}
+
+/// A running host.
+pub struct Process {
+    child: Child,
+    base_url: String,
+}
+
+impl Process {
+    /// Starts a host on those files, and waits until it answers.
+    pub async fn start(data: &Path) -> Self {
+        let port = {
+            let probe = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+            probe.local_addr().expect("an address").port()
+        };
+        let child = Command::new(binary())
+            .args(["up", "--no-build", "--quiet", "--data-dir"])
+            .arg(data)
+            .args(["--listen", &format!("127.0.0.1:{port}")])
+            .current_dir(built::root())
+            .envs(VARIABLES)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .expect("the host starts");
+        let process = Self {
+            child,
+            base_url: format!("http://127.0.0.1:{port}"),
+        };
+        let target = Target::at(&process.base_url);
+        for _ in 0..300 {
+            if target
+                .try_trusted("GET", "/", None, &Value::Null)
+                .await
+                .is_some()
+            {
+                return process;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        panic!("the host does not answer within 6 s");
+    }
+
+    /// Its address.
+    pub fn base_url(&self) -> &str {
+        &self.base_url
+    }
+
+    /// SIGKILL.
+    pub async fn kill(&mut self) {
+        self.child.kill().await.expect("it can be killed");
+    }
+
+    /// Sweeps until no session runs and nothing is due.
+    pub async fn come_to_rest(&self) {
+        let target = Target::at(&self.base_url);
+        // A lease that a killed sweep left runs out after half a minute.
+        for _ in 0..120 {
+            let report = target
+                .trusted("POST", "/api/internal/alarm", None, &json!({}))
+                .await
+                .ok();
+            let overview = target
+                .trusted("GET", "/api/internal/overview", None, &Value::Null)
+                .await
+                .ok();
+            let active = overview["activeSessions"].as_array().map_or(0, Vec::len);
+            if report["remaining"] == 0 && active == 0 {
+                return;
+            }
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        panic!("it does not come to rest within two minutes");
+    }
+}
