@@ -1,6 +1,9 @@
 //! Who is let in: tokens by secret and by key set, cookies, the trusted server, and nobody else.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::Request;
+use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use serde_json::{Value, json};
 use talktime_tests::tokens::{token, token_for};
@@ -30,11 +33,7 @@ async fn a_token_lets_its_user_in_and_nothing_else_does() {
     let bench = Bench::new().await;
     let _ = bearer(&bench, &token_for("anna", NOW + 60)).await.ok();
 
-    let part = |value: &Value| {
-        use jsonwebtoken::{DecodingKey, Validation};
-        let _ = (DecodingKey::from_secret(b""), Validation::default());
-        base64_url(value.to_string().as_bytes())
-    };
+    let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
     let claims = json!({"sub": "anna", "exp": NOW + 60});
     let none = format!(
         "{}.{}.",
@@ -161,19 +160,83 @@ async fn without_secrets_nobody_is_let_in() {
         .refused(401, "unauthorized");
 }
 
-fn base64_url(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    let mut text = String::new();
-    for chunk in bytes.chunks(3) {
-        let bits = chunk
-            .iter()
-            .fold(0_u32, |bits, byte| bits << 8 | u32::from(*byte))
-            << (8 * (3 - chunk.len()));
-        for index in 0..=chunk.len() {
-            let sextet = usize::try_from(bits >> (18 - 6 * index) & 63).unwrap_or(0);
-            let _ = write!(text, "{}", char::from(ALPHABET[sextet]));
-        }
+/// The public halves of the keys, as a JSON Web Key Set with the ids `rsa`, `ec` and `ed`.
+fn key_set() -> String {
+    let keys = [
+        (rsa(), Algorithm::RS256, "rsa"),
+        (ec(), Algorithm::ES256, "ec"),
+        (ed(), Algorithm::EdDSA, "ed"),
+    ]
+    .map(|(key, algorithm, id)| {
+        let mut public = Jwk::from_encoding_key(&key, algorithm).expect("a public half");
+        public.common.key_id = Some(id.to_owned());
+        public
+    });
+    json!({"keys": keys}).to_string()
+}
+
+// Keys that everybody can read: see the README beside them.
+fn rsa() -> EncodingKey {
+    EncodingKey::from_rsa_der(include_bytes!("../../crates/http/testdata/rsa.der"))
+}
+
+fn ec() -> EncodingKey {
+    EncodingKey::from_ec_der(include_bytes!("../../crates/http/testdata/ec-a.der"))
+}
+
+fn other_ec() -> EncodingKey {
+    EncodingKey::from_ec_der(include_bytes!("../../crates/http/testdata/ec-b.der"))
+}
+
+fn ed() -> EncodingKey {
+    EncodingKey::from_ed_der(include_bytes!("../../crates/http/testdata/ed25519.der"))
+}
+
+#[tokio::test]
+async fn a_key_set_verifies_tokens_by_the_id_of_their_key() {
+    let bench = Bench::setup()
+        .variable("auth_jwt_secret", "")
+        .variable("auth_jwks", &key_set())
+        .build()
+        .await;
+    let signed = |key: &EncodingKey, algorithm, id: Option<&str>| {
+        let mut header = Header::new(algorithm);
+        header.kid = id.map(ToOwned::to_owned);
+        encode(&header, &json!({"sub": "anna", "exp": NOW + 60}), key).expect("a token")
+    };
+    for good in [
+        signed(&rsa(), Algorithm::RS256, Some("rsa")),
+        signed(&ec(), Algorithm::ES256, Some("ec")),
+        signed(&ed(), Algorithm::EdDSA, Some("ed")),
+        // Without an id it is the only key of its algorithm.
+        signed(&ec(), Algorithm::ES256, None),
+    ] {
+        let _ = bearer(&bench, &good).await.ok();
     }
-    text
+    let public = key_set();
+    for (what, bad) in [
+        (
+            "unknown key id",
+            signed(&ec(), Algorithm::ES256, Some("gone")),
+        ),
+        (
+            "another key of that id",
+            signed(&other_ec(), Algorithm::ES256, Some("ec")),
+        ),
+        (
+            "a key of another algorithm",
+            signed(&ec(), Algorithm::ES256, Some("rsa")),
+        ),
+        ("a public key as secret", {
+            let key = EncodingKey::from_secret(public.as_bytes());
+            signed(&key, Algorithm::HS256, Some("rsa"))
+        }),
+        (
+            "a secret that is not configured",
+            token_for("anna", NOW + 60),
+        ),
+    ] {
+        let refused = bearer(&bench, &bad).await.refused(401, "unauthorized");
+        assert!(!refused.to_string().contains(&bad), "{what}");
+    }
 }

@@ -1,16 +1,21 @@
-//! Clients that start, talk and end, and remember what they were told.
+//! Clients that start, talk, end, change plans and sweep, on both processes, and remember what they were told.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use bytes::Bytes;
 use fastrand::Rng;
+use http::Request;
 use serde_json::{Value, json};
-use talktime_tests::Target;
+use talktime_tests::{Target, bench::request};
 use tokio::task::JoinSet;
 
-const USERS: usize = 12;
-const CLIENTS: usize = 6;
+const USERS: usize = 20;
+const CLIENTS: usize = 8;
+
+/// Tries of a start that was not answered, each with the same key.
+const TRIES: usize = 3;
 
 /// What clients were told with a 200.
 #[derive(Debug, Default, Clone)]
@@ -51,13 +56,13 @@ impl Load {
         self.told.lock().expect("no client panicked").clone()
     }
 
-    /// Sets the clients to work.
-    pub fn start(&self, base_url: &str) -> Running {
+    /// Sets the clients to work: most on the first address, and each now and then on the second.
+    pub fn start(&self, round: u64, base_urls: [&str; 2]) -> Running {
         let mut clients = JoinSet::new();
         for client in 0..CLIENTS {
             let mut client = Client {
-                rng: Rng::with_seed(self.seed.wrapping_add(client as u64)),
-                target: Target::at(base_url),
+                rng: Rng::with_seed(self.seed ^ (round << 8) ^ client as u64),
+                targets: base_urls.map(Target::at),
                 told: self.told.clone(),
                 session: HashMap::new(),
             };
@@ -73,7 +78,7 @@ impl Load {
 
 struct Client {
     rng: Rng,
-    target: Target,
+    targets: [Target; 2],
     told: Arc<Mutex<Told>>,
     session: HashMap<usize, String>,
 }
@@ -81,6 +86,15 @@ struct Client {
 impl Client {
     async fn act(&mut self) {
         let user = self.rng.usize(..USERS);
+        match self.rng.u8(..20) {
+            0 => self.change_plan(user).await,
+            1 => drop(self.internal("alarm", json!({})).await),
+            _ => self.talk(user).await,
+        }
+        tokio::time::sleep(Duration::from_millis(self.rng.u64(..8))).await;
+    }
+
+    async fn talk(&mut self, user: usize) {
         match (self.session.get(&user).cloned(), self.rng.u8(..10)) {
             (None, _) | (_, 0) => self.start(user).await,
             (Some(session), 1..=5) => {
@@ -92,12 +106,30 @@ impl Client {
             }
             (Some(session), _) => self.end(user, session).await,
         }
-        tokio::time::sleep(Duration::from_millis(self.rng.u64(..8))).await;
+    }
+
+    async fn change_plan(&mut self, user: usize) {
+        let action = if self.rng.bool() { "upgrade" } else { "cancel" };
+        let mut body = json!({
+            "userId": name(user), "plan": "pro", "action": action, "resetUsage": self.rng.u8(..4) == 0,
+        });
+        if self.rng.bool() {
+            body["subscriptionId"] = format!("sub_{}", self.rng.u8(..3)).into();
+        }
+        drop(self.internal("update-plan", body).await);
     }
 
     async fn start(&mut self, user: usize) {
         let body = json!({"takeover": self.rng.bool()});
-        let Some(answer) = self.post(user, "start", body).await else {
+        let key = format!("{:x}", self.rng.u128(..));
+        let mut answer = None;
+        for _ in 0..TRIES {
+            answer = self.post_with(user, "start", &body, Some(&key)).await;
+            if answer.is_some() {
+                break;
+            }
+        }
+        let Some(answer) = answer else {
             return;
         };
         let session = answer["sessionId"].as_str().expect("an id").to_owned();
@@ -121,12 +153,36 @@ impl Client {
         );
     }
 
-    async fn post(&self, user: usize, what: &str, body: Value) -> Option<Value> {
+    async fn post(&mut self, user: usize, what: &str, body: Value) -> Option<Value> {
+        self.post_with(user, what, &body, None).await
+    }
+
+    async fn post_with(
+        &mut self,
+        user: usize,
+        what: &str,
+        body: &Value,
+        key: Option<&str>,
+    ) -> Option<Value> {
         let path = format!("/api/session/{what}");
-        let answer = self
-            .target
-            .try_trusted("POST", &path, Some(&name(user)), &body)
-            .await?;
+        let mut request = request("POST", &path, Some(&name(user)), Some(body));
+        if let Some(key) = key {
+            let key = key.parse().expect("a plain key");
+            request.headers_mut().insert("idempotency-key", key);
+        }
+        self.send(request).await
+    }
+
+    async fn internal(&mut self, what: &str, body: Value) -> Option<Value> {
+        let path = format!("/api/internal/{what}");
+        let request = request("POST", &path, None, Some(&body));
+        self.send(request).await
+    }
+
+    /// The body of a 200.
+    async fn send(&mut self, request: Request<Bytes>) -> Option<Value> {
+        let other = usize::from(self.rng.u8(..5) == 0);
+        let answer = self.targets[other].try_send(request).await?;
         (answer.status == 200).then(|| answer.json())
     }
 }

@@ -32,12 +32,14 @@ async fn nothing_is_lost_or_doubled_however_often_the_process_is_killed() {
     let data = tempfile::tempdir().expect("a folder");
     process::build().await;
     let load = Load::new(&mut rng);
-    for _ in 0..kills {
+    for round in 0..kills {
         // As under `spin up`: one process serves, and another runs the cron trigger on the same files.
         let mut server = Process::start(data.path()).await;
         let mut sweeper = Process::start(data.path()).await;
-        let running = load.start(server.base_url());
-        tokio::time::sleep(Duration::from_millis(rng.u64(50..900))).await;
+        let running = load.start(round, [server.base_url(), sweeper.base_url()]);
+        // Now and then long enough for the cron trigger, which fires every five seconds.
+        let longest = if rng.u8(..5) == 0 { 6_000 } else { 900 };
+        tokio::time::sleep(Duration::from_millis(rng.u64(50..longest))).await;
         if rng.bool() {
             sweeper.kill().await;
         }
@@ -46,7 +48,7 @@ async fn nothing_is_lost_or_doubled_however_often_the_process_is_killed() {
         running.stop().await;
     }
     let server = Process::start(data.path()).await;
-    server.come_to_rest().await;
+    server.come_to_rest(data.path()).await;
     drop(server);
     verdict::check(data.path(), &load.told());
 }

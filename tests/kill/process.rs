@@ -5,6 +5,8 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use talktime_host::rusqlite::Connection;
+use talktime_tests::bench::rows;
 use talktime_tests::{INTERNAL_SECRET, Target, built};
 use tokio::net::TcpListener;
 use tokio::process::{Child, Command};
@@ -14,7 +16,10 @@ const VARIABLES: [(&str, &str); 4] = [
     ("SPIN_VARIABLE_INTERNAL_API_SECRET", INTERNAL_SECRET),
     ("SPIN_VARIABLE_STALE_AFTER_SECONDS", "3"),
     ("SPIN_VARIABLE_ALARM_INTERVAL_SECONDS", "1"),
-    ("SPIN_VARIABLE_PLANS", r#"{"free": {"minutes": 100000}}"#),
+    (
+        "SPIN_VARIABLE_PLANS",
+        r#"{"free": {"minutes": 60}, "pro": {"minutes": 100000}}"#,
+    ),
 ];
 
 /// Where `cargo` puts the host's binary: beside the folder of this test's.
@@ -88,21 +93,18 @@ impl Process {
         self.child.kill().await.expect("it can be killed");
     }
 
-    /// Sweeps until no session runs and nothing is due.
-    pub async fn come_to_rest(&self) {
+    /// Sweeps until nothing is due, nor will be before the periods end.
+    pub async fn come_to_rest(&self, data: &Path) {
+        const SOON: &str = "SELECT COUNT(*) FROM users WHERE alarm_at < unixepoch() + 3600";
         let target = Target::at(&self.base_url);
+        let ledger = Connection::open(data.join("sqlite_db.db")).expect("the ledger");
         // A lease that a killed sweep left runs out after half a minute.
         for _ in 0..120 {
             let report = target
                 .trusted("POST", "/api/internal/alarm", None, &json!({}))
                 .await
                 .ok();
-            let overview = target
-                .trusted("GET", "/api/internal/overview", None, &Value::Null)
-                .await
-                .ok();
-            let active = overview["activeSessions"].as_array().map_or(0, Vec::len);
-            if report["remaining"] == 0 && active == 0 {
+            if report["remaining"] == 0 && rows(&ledger, SOON) == ["0"] {
                 return;
             }
             tokio::time::sleep(Duration::from_secs(1)).await;

@@ -148,7 +148,7 @@ impl Target {
     }
 
     /// The same, for a target that may die: `None` when it does not answer.
-    async fn try_send(&self, mut request: Request<Bytes>) -> Option<Answer> {
+    pub async fn try_send(&self, mut request: Request<Bytes>) -> Option<Answer> {
         *request.uri_mut() = self.uri(&request.uri().to_string());
         let response = self.client.request(request.map(Full::new)).await.ok()?;
         let (parts, body) = response.into_parts();

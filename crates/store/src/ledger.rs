@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use talktime_usage::{Instant, LedgerWrite, UserId};
+use talktime_usage::{Instant, LedgerWrite, State, UserId, WriteId};
 
 use crate::error::StoreError;
 
@@ -21,6 +21,22 @@ pub struct DueAlarm {
     pub token: String,
     /// How many sweeps of it failed in a row.
     pub failures: u32,
+}
+
+/// What precedes the mark of a sweep, as opposed to that of a write.
+const SWEPT: &str = "swept:";
+
+impl DueAlarm {
+    /// The token that a sweep leaves. Each has its own, so that one whose lease has run out cannot undo a later one.
+    pub(crate) fn token_of_sweep(sweep: &WriteId) -> String {
+        format!("{SWEPT}{}", sweep.as_str())
+    }
+
+    /// Whether the write that the alarm was set for is not in the state: it is set before the state is changed.
+    pub(crate) fn is_ahead_of(&self, state: Option<&State>) -> bool {
+        let is_made = |write| state.is_some_and(|state| state.has_write(&write));
+        !self.token.starts_with(SWEPT) && !WriteId::parse(&self.token).is_ok_and(is_made)
+    }
 }
 
 /// The ledger.
@@ -59,10 +75,11 @@ pub trait Ledger {
         most: u32,
     ) -> impl Future<Output = Result<Vec<DueAlarm>, StoreError>>;
 
-    /// Ends a claim: the alarm is set to `next`, unless a newer one was set meanwhile.
+    /// Ends a claim: the alarm is set to `next` with the mark of the sweep, unless a newer one was set meanwhile.
     fn finish_alarm(
         &self,
         alarm: &DueAlarm,
+        sweep: &WriteId,
         next: Option<Instant>,
     ) -> impl Future<Output = Result<(), StoreError>>;
 
@@ -123,7 +140,12 @@ impl Ledger for NoLedger {
         Self::refuse()
     }
 
-    async fn finish_alarm(&self, _: &DueAlarm, _: Option<Instant>) -> Result<(), StoreError> {
+    async fn finish_alarm(
+        &self,
+        _: &DueAlarm,
+        _: &WriteId,
+        _: Option<Instant>,
+    ) -> Result<(), StoreError> {
         Self::refuse()
     }
 

@@ -6,7 +6,7 @@
 use std::cell::OnceCell;
 
 use spin_sdk::sqlite::{Connection, RowResult, Value};
-use talktime_usage::{Instant, LedgerWrite, PeriodRow, SessionRow, UserId};
+use talktime_usage::{Instant, LedgerWrite, PeriodRow, SessionRow, UserId, WriteId};
 
 use crate::backoff;
 use crate::error::StoreError;
@@ -236,15 +236,18 @@ impl Ledger for SpinSqlite {
     async fn finish_alarm(
         &self,
         alarm: &DueAlarm,
+        sweep: &WriteId,
         next: Option<Instant>,
     ) -> Result<(), StoreError> {
         self.execute(
             "UPDATE users SET alarm_at = CASE WHEN alarm_token = ?2 THEN ?3 ELSE alarm_at END, \
+             alarm_token = CASE WHEN alarm_token = ?2 THEN ?4 ELSE alarm_token END, \
              lease_until = 0, failures = 0 WHERE id = ?1",
             [
                 text(alarm.user.as_str()),
                 text(&alarm.token),
                 next.map_or(Value::Null, seconds_up),
+                text(&DueAlarm::token_of_sweep(sweep)),
             ],
         )
         .await?;

@@ -3,13 +3,12 @@
 use std::fmt;
 use std::time::Duration;
 
-use talktime_usage::{Command, LedgerWrite, WriteId, next_alarm, rows_to_write};
-use uuid::Uuid;
+use talktime_usage::{Command, Instant, LedgerWrite, State, next_alarm, rows_to_write};
 
 use crate::documents::Documents;
 use crate::error::StoreError;
-use crate::ledger::{DueAlarm, Ledger};
-use crate::users::{ApplyError, Users, WriteMark};
+use crate::ledger::{DueAlarm, Ledger, SEEDING_LEASE};
+use crate::users::{ApplyError, Users, WriteMark, random_write_id};
 
 /// How long one sweep goes on claiming users. Well under the lease, and under the time that a scheduler's HTTP client waits.
 pub const SWEEP_BUDGET: Duration = Duration::from_secs(8);
@@ -117,17 +116,21 @@ async fn sweep_user<D: Documents, L: Ledger>(
 ) -> Result<Done, ApplyError> {
     let mut done = Done::default();
     let now = (users.now)();
+    let mark = WriteMark {
+        id: random_write_id(),
+        repeatable: false,
+    };
     let Some(state) = users.read(&alarm.user).await? else {
-        // Whoever was about to create the user has died; the next one to try sets an alarm again.
-        users.ledger.finish_alarm(alarm, None).await?;
+        // Whoever is about to create the user may have died. If so, the next one to try sets an alarm again.
+        let next = with_pending(None, None, alarm, users);
+        users.ledger.finish_alarm(alarm, &mark.id, next).await?;
         return Ok(done);
     };
     let rows = rows_to_write(&state, now, users.policy);
     users.ledger.write(&alarm.user, &rows, now).await?;
-    let command = Command::Sweep {
-        written_through: state.revision,
-    };
-    let applied = users.apply(&alarm.user, &command, &random_mark()).await?;
+    let written_through = state.revision;
+    let command = Command::Sweep { written_through };
+    let applied = users.apply(&alarm.user, &command, &mark).await?;
     for write in &applied.writes {
         match write {
             LedgerWrite::Session(row) if row.ended.is_some() => done.ended += 1,
@@ -135,15 +138,36 @@ async fn sweep_user<D: Documents, L: Ledger>(
             _ => {}
         }
     }
-    let next = applied.state.and_then(|mut state| {
-        if applied.ledger_written {
-            // They stay in the document until the next change, but wait for nothing.
-            state.outbox.clear();
-        }
+    let next = applied.state.as_ref().and_then(|state| {
+        let mut state = state.clone();
+        // What this sweep has written stays in the document until the next change, but waits for nothing. Rows that another
+        // writer has put there meanwhile do: its own way to the ledger may have broken off.
+        state.outbox.retain(|outgoing| {
+            let own = applied.ledger_written && applied.writes.contains(&outgoing.write);
+            outgoing.revision > written_through && !own
+        });
         next_alarm(&state, (users.now)(), users.policy)
     });
-    users.ledger.finish_alarm(alarm, next).await?;
+    let next = with_pending(next, applied.state.as_ref(), alarm, users);
+    users.ledger.finish_alarm(alarm, &mark.id, next).await?;
     Ok(done)
+}
+
+/// `next`, or earlier, where whoever set the alarm has not made the write that it was set for: the writer sets the alarm
+/// first, and a sweep may come between the two. A writer that lost its race, or died, is waited for once, since the sweep
+/// leaves its own mark on the alarm.
+fn with_pending<D: Documents, L: Ledger>(
+    next: Option<Instant>,
+    state: Option<&State>,
+    alarm: &DueAlarm,
+    users: &Users<'_, D, L>,
+) -> Option<Instant> {
+    if !alarm.is_ahead_of(state) {
+        return next;
+    }
+    let wait = users.policy.alarm_interval.max(SEEDING_LEASE);
+    let soon = (users.now)().plus(wait);
+    Some(next.map_or(soon, |next| next.min(soon)))
 }
 
 async fn postpone<D: Documents, L: Ledger>(users: &Users<'_, D, L>, alarm: &DueAlarm) {
@@ -157,13 +181,5 @@ async fn postpone<D: Documents, L: Ledger>(users: &Users<'_, D, L>, alarm: &DueA
     {
         // The lease runs out by itself.
         eprintln!("alarm of user {} keeps its lease: {error}", alarm.user);
-    }
-}
-
-fn random_mark() -> WriteMark {
-    let (bits, _) = Uuid::new_v4().as_u64_pair();
-    WriteMark {
-        id: WriteId::from_bits(bits),
-        repeatable: false,
     }
 }

@@ -4,6 +4,7 @@ use talktime_usage::{
     Command, Context, Instant, LedgerWrite, Policy, Refusal, Reply, State, Status, Step, UserId,
     WriteId, status, step,
 };
+use uuid::Uuid;
 
 use crate::backoff;
 use crate::documents::Documents;
@@ -22,7 +23,7 @@ pub struct Users<'a, D, L> {
     pub now: fn() -> Instant,
 }
 
-/// The mark that a command leaves in the state.
+/// The mark of a request.
 #[derive(Clone, Debug)]
 pub struct WriteMark {
     /// The mark.
@@ -53,6 +54,16 @@ pub struct Applied {
     pub writes: Vec<LedgerWrite>,
     /// Whether the ledger has those rows. If not, the alarm sees to it.
     pub ledger_written: bool,
+}
+
+/// A command on its way.
+struct Request<'a> {
+    user: &'a UserId,
+    command: &'a Command,
+    /// The mark of the write that it comes to.
+    write: WriteId,
+    /// The mark of the request, where a retry may come with the same.
+    repeat: Option<&'a WriteId>,
 }
 
 /// An attempt whose swap was tried.
@@ -96,10 +107,22 @@ impl<D: Documents, L: Ledger> Users<'_, D, L> {
         command: &Command,
         mark: &WriteMark,
     ) -> Result<Applied, ApplyError> {
+        let request = Request {
+            user,
+            command,
+            // Two copies of a repeatable request can be under way at once, and the second must not take the first one's
+            // write for its own: it would answer with, and tell the ledger of, a session that never was.
+            write: if mark.repeatable {
+                random_write_id()
+            } else {
+                mark.id.clone()
+            },
+            repeat: mark.repeatable.then_some(&mark.id),
+        };
         let mut attempt: Option<Attempt> = None;
         let mut waits = backoff::contended();
         loop {
-            let error = match self.attempt(user, command, mark, &mut attempt).await {
+            let error = match self.attempt(&request, &mut attempt).await {
                 Ok(Some(applied)) => return Ok(applied),
                 Ok(None) => StoreError::Busy("many writers at once".to_owned()),
                 Err(ApplyError::Store(error @ StoreError::Busy(_))) => error,
@@ -117,18 +140,20 @@ impl<D: Documents, L: Ledger> Users<'_, D, L> {
     /// One turn of the loop; `None` when another writer was faster.
     async fn attempt(
         &self,
-        user: &UserId,
-        command: &Command,
-        mark: &WriteMark,
+        request: &Request<'_>,
         last: &mut Option<Attempt>,
     ) -> Result<Option<Applied>, ApplyError> {
+        let Request {
+            user,
+            command,
+            write,
+            repeat,
+        } = request;
         let now = (self.now)();
         let (document, claim) = self.documents.claim(user).await?;
         let state = document.as_deref().map(parse).transpose()?;
         // A swap that seemed to fail was made after all.
-        if state
-            .as_ref()
-            .is_some_and(|state| state.has_write(&mark.id))
+        if state.as_ref().is_some_and(|state| state.has_write(write))
             && let Some(won) = last.take()
         {
             return Ok(Some(self.committed(user, won, now).await));
@@ -137,8 +162,8 @@ impl<D: Documents, L: Ledger> Users<'_, D, L> {
             user,
             now,
             policy: self.policy,
-            write: &mark.id,
-            keep_answer: mark.repeatable,
+            write,
+            repeat: *repeat,
         };
         let (next, writes, reply) = match step(state.as_ref(), command, &context)? {
             Step::Unchanged(reply) => {
@@ -157,7 +182,7 @@ impl<D: Documents, L: Ledger> Users<'_, D, L> {
         };
         let bytes = serialize(&next)?;
         let claim = match &state {
-            None => match self.claim_creation(user, &mark.id).await? {
+            None => match self.claim_creation(user, write).await? {
                 Some(claim) => claim,
                 None => return Ok(None),
             },
@@ -165,9 +190,7 @@ impl<D: Documents, L: Ledger> Users<'_, D, L> {
             Some(state) => {
                 if state.session.is_none() && needs_alarm(command) {
                     let at = now.plus(self.policy.alarm_interval);
-                    self.ledger
-                        .set_alarm(user, mark.id.as_str(), now, at)
-                        .await?;
+                    self.ledger.set_alarm(user, write.as_str(), now, at).await?;
                 }
                 claim
             }
@@ -184,7 +207,7 @@ impl<D: Documents, L: Ledger> Users<'_, D, L> {
                 .as_deref()
                 .map(parse)
                 .transpose()?
-                .is_some_and(|state| state.has_write(&mark.id));
+                .is_some_and(|state| state.has_write(write));
         if won {
             let attempt = Attempt {
                 next: attempt.next.clone(),
@@ -250,6 +273,12 @@ impl<D: Documents, L: Ledger> Users<'_, D, L> {
             ledger_written: told.is_ok(),
         }
     }
+}
+
+/// A mark that no other write has.
+pub(crate) fn random_write_id() -> WriteId {
+    let (bits, _) = Uuid::new_v4().as_u64_pair();
+    WriteId::from_bits(bits)
 }
 
 /// Whether the command changes what the ledger says even if no session runs.

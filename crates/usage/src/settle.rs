@@ -257,10 +257,12 @@ pub fn close_period_early(state: &mut State, now: Instant, policy: &Policy) -> O
         return None;
     }
     let bounds = state.period.bounds;
-    // On a second of its own, so that the two periods differ in the ledger.
+    // On a second of its own, so that the two periods differ in the ledger: from the start of the one that is closed, and
+    // from the second in its id, before which a subscription may have moved the start.
+    let taken = bounds.start().max(state.period.first_second());
     let cut = now
         .floor_to_second()
-        .max(bounds.start().plus(Duration::from_secs(1)));
+        .max(taken.plus(Duration::from_secs(1)));
     let rest = Period::new(cut, bounds.end());
     let write = if state.session.is_some() {
         close_period_under_session(state, cut, policy)

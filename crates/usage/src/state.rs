@@ -87,7 +87,7 @@ pub struct CurrentPeriod {
 /// What a request with an idempotency key was answered.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Answer {
-    /// The write id that the key gave.
+    /// The mark that the key gave the request.
     pub write: WriteId,
     /// The answer.
     pub reply: Reply,
@@ -166,7 +166,7 @@ impl State {
         self.writes.contains(id)
     }
 
-    /// The answer that the request of that write id got.
+    /// The answer that the request of that mark got.
     #[must_use]
     pub fn answer(&self, id: &WriteId) -> Option<&Reply> {
         self.answers
@@ -203,6 +203,14 @@ impl State {
 }
 
 impl CurrentPeriod {
+    /// The second in which it first began, which its id tells.
+    pub(crate) fn first_second(&self) -> Instant {
+        let (_, second) = self.id.rsplit_once(':').unwrap_or_default();
+        second
+            .parse()
+            .map_or(self.bounds.start(), Instant::from_unix_seconds)
+    }
+
     pub(crate) fn new(
         user: &UserId,
         bounds: Period,

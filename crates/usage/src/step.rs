@@ -26,10 +26,11 @@ pub struct Context<'a> {
     pub now: Instant,
     /// The rules' settings.
     pub policy: &'a Policy,
-    /// The mark that the write leaves.
+    /// The mark that the write leaves. No other write has it, not even that of a retry: two copies of a request may be
+    /// under way at once, and each must know which of them was carried out.
     pub write: &'a WriteId,
-    /// Whether the answer is kept, so that a retry with the same mark gets it again.
-    pub keep_answer: bool,
+    /// The mark of the request where retries may come with the same: its answer is kept, so that they get it again.
+    pub repeat: Option<&'a WriteId>,
 }
 
 /// What a command leads to.
@@ -57,7 +58,8 @@ pub fn step(
     command: &Command,
     context: &Context<'_>,
 ) -> Result<Step, Refusal> {
-    if let Some(answer) = state.and_then(|state| state.answer(context.write)) {
+    let kept = context.repeat.and_then(|request| state?.answer(request));
+    if let Some(answer) = kept {
         return Ok(Step::Unchanged(answer.clone()));
     }
     let mut next = state
@@ -157,8 +159,8 @@ fn finish(mut next: State, said: Vec<LedgerWrite>, reply: Reply, context: &Conte
     next.instant = next.time(context.now);
     next.send(&writes);
     next.push_write(context.write.clone());
-    if context.keep_answer {
-        next.push_answer(context.write.clone(), reply.clone());
+    if let Some(request) = context.repeat {
+        next.push_answer(request.clone(), reply.clone());
     }
     Step::Changed {
         next: Box::new(next),

@@ -2,7 +2,7 @@
 
 mod scene;
 
-use scene::Scene;
+use scene::{Scene, period};
 
 /// A user's story from `origin` on, and then the sessions and the periods in the ledger.
 #[track_caller]
@@ -134,4 +134,22 @@ fn a_session_begun_in_the_second_of_the_reset_is_billed_after_it() {
         ],
     );
     assert_eq!(scene.status_at("20:00").minutes_remaining.get(), 0);
+}
+
+#[test]
+fn a_reset_in_the_second_in_which_a_moved_period_first_began_keeps_both_apart() {
+    let mut scene = Scene::at("2026-12-01");
+    scene.start_at("0:00.100");
+    scene.end_at("0:00.200");
+    // The subscription's own period moves the start back, but the ledger's row keeps the id of the month.
+    let own = period("2026-11-15", "2026-12-15");
+    scene.plan_at("0:00.300", "sub_1", Some("basic"), Some(own), false);
+    scene.plan_at("0:00.400", "sub_1", Some("basic"), None, true);
+    assert_eq!(
+        scene.ledger.periods_told(),
+        [
+            "2026-11-15..2026-12-01T00:00:01 basic 1/100 archived",
+            "2026-12-01T00:00:01..2026-12-15 basic 0/100",
+        ]
+    );
 }

@@ -360,7 +360,7 @@ fn a_kept_answer_is_given_again() {
             now: scene.when(time),
             policy: &scene.policy,
             write: &write,
-            keep_answer: true,
+            repeat: Some(&write),
         };
         step(state, &command, &context).expect("started")
     };

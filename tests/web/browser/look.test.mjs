@@ -54,6 +54,7 @@ for (const colorScheme of ['light', 'dark']) {
       assert.ok(text >= 4.5, `${level}: words to page ${text}`);
       seen[level] ??= colour;
       assert.equal(colour, seen[level]);
+      await page.unrouteAll({ behavior: 'ignoreErrors' });
       await page.close();
     }
     assert.equal(new Set(Object.values(seen)).size, 3);

@@ -9,8 +9,8 @@ browserTest('starts, heartbeats, counts down, ends', async (world) => {
   assert.equal(new URL(page.url()).hash, '', 'the token has left the address bar');
   await topicField(page).fill('Tea');
   await page.getByRole('radio', { name: /Intermediate/ }).check();
-  const heartbeat = page.waitForResponse('**/api/session/heartbeat', { timeout: HEARTBEAT_MS });
   const started = await startSession(page);
+  const heartbeat = page.waitForResponse('**/api/session/heartbeat', { timeout: HEARTBEAT_MS });
   const seconds = async () => {
     const [minutes, rest] = (await page.locator('#clock').textContent()).split(':').map(Number);
     return minutes * 60 + rest;

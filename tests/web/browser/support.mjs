@@ -38,6 +38,8 @@ export function browserTest(name, body, options = {}) {
       await body(world);
       if (world.problems.length > 0) throw new Error(`The page complained: ${world.problems.join('; ')}`);
     } finally {
+      // A route that is still waiting for the server must not fail a test that is over.
+      for (const page of context.pages()) await page.unrouteAll({ behavior: 'ignoreErrors' });
       await context.close();
     }
   });

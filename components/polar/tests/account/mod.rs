@@ -265,7 +265,7 @@ impl Account {
             now,
             policy: &self.policy,
             write: &write,
-            keep_answer: true,
+            repeat: Some(&write),
         };
         let done = step(state.as_ref(), command, &context).expect("not refused");
         if let Step::Changed { next, .. } = done {

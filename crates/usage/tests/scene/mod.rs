@@ -146,7 +146,7 @@ impl Scene {
             now,
             policy: &self.policy,
             write: &write,
-            keep_answer: false,
+            repeat: None,
         };
         match step(self.state.as_ref(), command, &context)? {
             Step::Unchanged(reply) => Ok(reply),

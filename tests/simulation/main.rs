@@ -1,0 +1,66 @@
+//! A seeded simulation: thousands of steps of many users on the built components, with host calls that fail, drag on, or
+//! are the last thing before a crash; after every step a plain model is compared with the states and the ledger.
+//!
+//! One thread, a paused clock and one source of chance: the same seed gives the same run. Requests that come at once are
+//! interleaved by delays that no two host calls share, so they too replay.
+//!
+//! - `TALKTIME_SEED=7` runs that seed alone and prints what happens, `TALKTIME_SEEDS=100` so many fresh ones.
+//! - `TALKTIME_STEPS=2000` makes each run longer.
+
+#![expect(
+    clippy::expect_used,
+    reason = "a test that cannot go on stops where it is"
+)]
+
+mod action;
+mod chance;
+mod final_check;
+mod ledger;
+mod model;
+mod run;
+mod small;
+mod told;
+mod trouble;
+mod world;
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// What CI runs: each behaviour of the key-value store, twice.
+const SEEDS: [u64; 6] = [1, 2, 3, 4, 5, 6];
+
+/// Steps of a run: with [`SEEDS`], well within a minute on two cores.
+const STEPS: u32 = 700;
+
+fn number<T: std::str::FromStr>(name: &str) -> Option<T> {
+    let text = std::env::var(name).ok()?;
+    let number = text.parse().ok();
+    Some(number.unwrap_or_else(|| panic!("{name} is no number: {text:?}")))
+}
+
+#[test]
+fn no_minute_is_lost_or_doubled_whatever_fails() {
+    let steps = number("TALKTIME_STEPS").unwrap_or(STEPS);
+    let one: Option<u64> = number("TALKTIME_SEED");
+    let seeds: Vec<u64> = match (one, number::<u64>("TALKTIME_SEEDS")) {
+        (Some(seed), _) => vec![seed],
+        (None, Some(count)) => {
+            let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH);
+            let first = since_1970.expect("a clock").as_secs() * 1_000;
+            (first..first + count).collect()
+        }
+        (None, None) => SEEDS.to_vec(),
+    };
+    for seed in seeds {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .start_paused(true)
+            .build()
+            .expect("a runtime");
+        match runtime.block_on(run::run(seed, steps, one.is_some())) {
+            Ok(tally) => println!("seed {seed}: {tally}"),
+            Err(failure) => {
+                panic!("{failure}\nagain: TALKTIME_SEED={seed} TALKTIME_STEPS={steps}")
+            }
+        }
+    }
+}

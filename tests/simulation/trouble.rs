@@ -1,0 +1,161 @@
+//! What goes wrong: failures, crashes, calls that drag on, and requests whose calls come between each other's.
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+use std::sync::{Mutex, OnceLock};
+use std::time::Duration;
+
+use talktime_host::{FaultAction, Faults, HostCall, VirtualClock};
+use tokio::time::Instant;
+
+use crate::chance::Chance;
+
+const FAILURES: [&str; 3] = ["database is locked", "disk I/O error", "too many requests"];
+
+/// The longest that one host call drags on, by the guests' clock. Less than half of the lease of a user's creator: within
+/// that the design promises that a write which the creator has begun is done.
+const SLOW_MILLIS_MAX: u64 = 4_000;
+
+/// Calls of requests that come at once go on at multiples of so many milliseconds of the runtime's (paused) clock, one at
+/// each. Between two of them there is room for the short sleeps of guests, so nothing ever races with anything.
+const SLOT_MILLIS: u64 = 4;
+
+/// The most slots by which a call gives way to others, mostly and now and then.
+const GIVE_WAY_SLOTS_MAX: [u64; 6] = [2, 8, 8, 8, 8, 60];
+
+/// The faults of a run.
+pub struct Trouble {
+    inner: Mutex<Inner>,
+    clock: OnceLock<VirtualClock>,
+}
+
+struct Inner {
+    chance: Chance,
+    mode: Mode,
+    began: Option<Instant>,
+    /// The slots that are taken, counted from the step's begin.
+    slots: BTreeSet<u64>,
+    log: String,
+    happened: u32,
+}
+
+/// What may go wrong in a step.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Mode {
+    /// Of a thousand host calls, how many fail, and as many crash.
+    pub per_mille: u64,
+    /// Whether calls give way to each other.
+    pub interleave: bool,
+}
+
+impl Trouble {
+    pub fn new(chance: Chance) -> Self {
+        Self {
+            inner: Mutex::new(Inner {
+                chance,
+                mode: Mode::default(),
+                began: None,
+                slots: BTreeSet::new(),
+                log: String::new(),
+                happened: 0,
+            }),
+            clock: OnceLock::new(),
+        }
+    }
+
+    pub fn slows(&self, clock: &VirtualClock) {
+        assert!(self.clock.set(clock.clone()).is_ok(), "set once");
+    }
+
+    /// Begins a step of so many requests, and tells when each is to be sent.
+    pub fn begin(&self, mode: Mode, requests: usize) -> Vec<Duration> {
+        let mut inner = self.inner.lock().expect("one thread");
+        inner.began = Some(Instant::now());
+        inner.mode = mode;
+        inner.slots.clear();
+        inner.log.clear();
+        inner.happened = 0;
+        let slots = 1..=requests as u64;
+        inner.slots.extend(slots.clone());
+        slots
+            .map(|slot| Duration::from_millis(slot * SLOT_MILLIS))
+            .collect()
+    }
+
+    /// Ends a step: nothing goes wrong from now on. What has, and how often.
+    pub fn end(&self) -> (String, u32) {
+        let mut inner = self.inner.lock().expect("one thread");
+        inner.mode = Mode::default();
+        (std::mem::take(&mut inner.log), inner.happened)
+    }
+
+    #[expect(
+        clippy::same_functions_in_if_condition,
+        reason = "each draws anew from the source of chance"
+    )]
+    fn fault(&self, inner: &mut Inner, call: &HostCall, when: &str) -> Option<FaultAction> {
+        let Mode { per_mille, .. } = inner.mode;
+        if per_mille == 0 {
+            return None;
+        }
+        let action = if inner.chance.per_mille(per_mille) {
+            FaultAction::Fail((*inner.chance.pick(&FAILURES)).to_owned())
+        } else if inner.chance.per_mille(per_mille) {
+            FaultAction::Crash
+        } else if inner.chance.per_mille(per_mille) {
+            let millis = inner.chance.between(1, SLOW_MILLIS_MAX);
+            if let Some(clock) = self.clock.get() {
+                clock.advance(Duration::from_millis(millis));
+            }
+            // Held up for too long, the creator of a user gives up.
+            inner.happened += 1;
+            let _ = write!(
+                inner.log,
+                "\n      slow by {millis} ms {when} {}",
+                name(call)
+            );
+            return None;
+        } else {
+            return None;
+        };
+        inner.happened += 1;
+        let _ = write!(inner.log, "\n      {action:?} {when} {}", name(call));
+        Some(action)
+    }
+}
+
+fn name(call: &HostCall) -> String {
+    let detail: String = call.detail.chars().take(48).collect();
+    format!("{} {:?} {detail}", call.component, call.kind)
+}
+
+impl Inner {
+    fn give_way(&mut self) -> FaultAction {
+        let Some(began) = self.began.filter(|_| self.mode.interleave) else {
+            return FaultAction::None;
+        };
+        let now = u64::try_from(began.elapsed().as_millis()).expect("a short run");
+        let most = *self.chance.pick(&GIVE_WAY_SLOTS_MAX);
+        let mut slot = now / SLOT_MILLIS + self.chance.between(1, most);
+        while !self.slots.insert(slot) {
+            slot += 1;
+        }
+        FaultAction::Delay(Duration::from_millis(slot * SLOT_MILLIS - now))
+    }
+}
+
+impl Faults for Trouble {
+    fn before(&self, call: &HostCall) -> FaultAction {
+        let mut inner = self.inner.lock().expect("one thread");
+        match self.fault(&mut inner, call, "before") {
+            Some(action) => action,
+            None => inner.give_way(),
+        }
+    }
+
+    fn after(&self, call: &HostCall) -> FaultAction {
+        let mut inner = self.inner.lock().expect("one thread");
+        self.fault(&mut inner, call, "after")
+            .unwrap_or(FaultAction::None)
+    }
+}
