@@ -68,7 +68,7 @@ pub struct Keyed {
     pub answered: Option<Value>,
     /// How often it was sent.
     pub times: u32,
-    /// How many requests with a key had been sent when it was last answered.
+    /// How many requests with a key had been sent when it was last carried out, or earlier.
     pub number: usize,
 }
 

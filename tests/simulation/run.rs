@@ -122,7 +122,11 @@ impl Run {
         let now = world.now();
         let asks = asks(&mut world.users[index], chance, now);
         let per_mille = *chance.pick(&[0, 0, 5, 20, 60]);
-        self.take(world, index, &asks, per_mille).await
+        let mode = Mode {
+            per_mille,
+            ..Mode::default()
+        };
+        self.take(world, index, &asks, mode).await
     }
 
     /// One step: does all that is asked at once for a user, and checks what came of it.
@@ -131,16 +135,14 @@ impl Run {
         world: &mut World,
         index: usize,
         asks: &[Ask],
-        per_mille: u64,
+        mode: Mode,
     ) -> Checked {
         let user = &mut world.users[index];
         user.issue(asks);
         let before = user.revision();
         let name = user.name.clone();
-        let mode = Mode {
-            per_mille,
-            interleave: asks.len() > 1,
-        };
+        let interleave = asks.len() > 1;
+        let mode = Mode { interleave, ..mode };
         let done = world.carry_out(&name, asks, mode).await;
         self.record(world, index, asks, &done);
         let span = done.span;
@@ -198,6 +200,10 @@ impl Run {
         for (ask, outcome) in asks.iter().zip(&done.outcomes) {
             let told = match outcome {
                 Outcome::Answer(answer) => format!("{} {}", answer.status.as_u16(), answer.body),
+                // In which words a crash is told is the host's affair, and not always the same.
+                Outcome::Tick(Err(why)) if why.contains("crash") || why.contains("wasm") => {
+                    "crashed".to_owned()
+                }
                 Outcome::Tick(end) => format!("{end:?}"),
             };
             self.tally.requests += 1;

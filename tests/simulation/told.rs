@@ -86,15 +86,18 @@ pub fn first_answer(user: &mut User, ask: &Ask, body: &Value) -> Result<bool, St
         _ => !matches!(ask.act, Act::Plan { .. }),
     };
     let is_kept = issued - keyed.number <= ANSWERS_KEPT;
-    let first = keyed.answered.take().filter(|_| is_kept);
-    let first = first.unwrap_or_else(|| body.clone());
+    let before = keyed.answered.take();
+    if !is_kept && before.as_ref() != Some(body) {
+        // Carried out anew. An answer that is given again grows no younger.
+        keyed.number = issued;
+    }
+    let first = before.filter(|_| is_kept).unwrap_or_else(|| body.clone());
     ensure!(
         !told || first == *body,
         "{key} was first answered {first} and now {body}"
     );
     keyed.answered = told.then_some(first);
     let again = keyed.times > 1;
-    keyed.number = issued;
     Ok(again)
 }
 

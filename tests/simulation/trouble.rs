@@ -44,6 +44,10 @@ struct Inner {
 pub struct Mode {
     /// Of a thousand host calls, how many fail, and as many crash.
     pub per_mille: u64,
+    /// How long every call takes by the guests' clock.
+    pub drag_millis: u64,
+    /// Calls of the component `session` that all fail: those whose kind and detail begin so.
+    pub broken: Option<&'static str>,
     /// Whether calls give way to each other.
     pub interleave: bool,
 }
@@ -94,11 +98,17 @@ impl Trouble {
         reason = "each draws anew from the source of chance"
     )]
     fn fault(&self, inner: &mut Inner, call: &HostCall, when: &str) -> Option<FaultAction> {
-        let Mode { per_mille, .. } = inner.mode;
-        if per_mille == 0 {
+        let Mode {
+            per_mille, broken, ..
+        } = inner.mode;
+        let is_broken = call.component == "session"
+            && broken
+                .is_some_and(|what| format!("{:?} {}", call.kind, call.detail).starts_with(what));
+        let action = if is_broken {
+            FaultAction::Fail(FAILURES[1].to_owned())
+        } else if per_mille == 0 {
             return None;
-        }
-        let action = if inner.chance.per_mille(per_mille) {
+        } else if inner.chance.per_mille(per_mille) {
             FaultAction::Fail((*inner.chance.pick(&FAILURES)).to_owned())
         } else if inner.chance.per_mille(per_mille) {
             FaultAction::Crash
@@ -147,6 +157,9 @@ impl Inner {
 impl Faults for Trouble {
     fn before(&self, call: &HostCall) -> FaultAction {
         let mut inner = self.inner.lock().expect("one thread");
+        if let Some(clock) = self.clock.get() {
+            clock.advance(Duration::from_millis(inner.mode.drag_millis));
+        }
         match self.fault(&mut inner, call, "before") {
             Some(action) => action,
             None => inner.give_way(),
