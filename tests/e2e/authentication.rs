@@ -240,3 +240,44 @@ async fn a_key_set_verifies_tokens_by_the_id_of_their_key() {
         assert!(!refused.to_string().contains(&bad), "{what}");
     }
 }
+
+#[tokio::test]
+async fn a_cookie_works_for_our_own_pages_and_for_no_other_sites() {
+    let bench = Bench::setup()
+        .variable("auth_cookie", "session_token")
+        .build()
+        .await;
+    let cookie = format!("session_token={}", token_for("anna", NOW + 60));
+    let start = async |headers: &[(&str, &str)]| {
+        let mut request = Request::post("/api/session/start")
+            .header("host", "talktime.test")
+            .header("cookie", &cookie);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let body = r#"{"takeover": true}"#.into();
+        bench.send(request.body(body).expect("a request")).await
+    };
+    for own in [
+        &[("origin", "http://talktime.test")][..],
+        &[
+            ("origin", "http://talktime.test"),
+            ("sec-fetch-site", "same-origin"),
+        ],
+        // No browser: a browser says where its request is from.
+        &[],
+    ] {
+        let _ = start(own).await.ok();
+    }
+    for other in [
+        &[("origin", "https://evil.example.test")][..],
+        &[("origin", "null")],
+        &[("origin", "http://talktime.test.evil.example.test")],
+        &[
+            ("origin", "http://talktime.test"),
+            ("sec-fetch-site", "cross-site"),
+        ],
+    ] {
+        let _ = start(other).await.refused(403, "origin_not_allowed");
+    }
+}

@@ -60,6 +60,12 @@ impl Request {
         self.uri.path()
     }
 
+    /// The host and port that the request was sent to.
+    #[must_use]
+    pub fn authority(&self) -> Option<&str> {
+        self.uri.authority().map(http::uri::Authority::as_str)
+    }
+
     /// The query, not decoded.
     #[must_use]
     pub fn query(&self) -> Option<&str> {

@@ -97,8 +97,9 @@ where
         Ok(found) => found,
         Err(problem) => return respond(Err(problem), "", cors_headers),
     };
-    let forged =
-        cors.is_some_and(|cors| found.verb != Verb::Get && cors.is_forged(request.headers()));
+    let forged = cors.is_some_and(|cors| {
+        found.verb != Verb::Get && cors.is_forged(request.headers(), request.authority())
+    });
     let outcome = if forged {
         Err(Problem::new(
             Code::OriginNotAllowed,
