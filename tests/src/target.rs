@@ -31,7 +31,21 @@ pub struct Target {
 enum Running {
     Elsewhere,
     Embedded(Server),
-    Spin { _process: Child, _data: TempDir },
+    Spin { _up: SpinUp, _data: TempDir },
+}
+
+/// `spin up`, which starts its triggers as processes of their own.
+struct SpinUp(Child);
+
+impl Drop for SpinUp {
+    /// Ends the whole group: to kill `spin up` alone would leave its triggers serving.
+    fn drop(&mut self) {
+        if let Some(group) = self.0.id() {
+            let _ = std::process::Command::new("kill")
+                .args(["-KILL", "--", &format!("-{group}")])
+                .status();
+        }
+    }
 }
 
 impl Target {
@@ -87,7 +101,8 @@ impl Target {
     }
 
     async fn spin() -> Self {
-        let manifest = built::manifest().await;
+        // Without the cron trigger, which is a plugin that need not be there.
+        let manifest = built::manifest().await.with_file_name("spin.no-cron.toml");
         let data = tempfile::tempdir().expect("a folder");
         let port = {
             let probe = TcpListener::bind("127.0.0.1:0").await.expect("a port");
@@ -102,14 +117,14 @@ impl Target {
             .env("SPIN_VARIABLE_INTERNAL_API_SECRET", INTERNAL_SECRET)
             .env("SPIN_VARIABLE_AUTH_JWT_SECRET", JWT_SECRET)
             .stdout(Stdio::null())
-            .kill_on_drop(true)
+            .process_group(0)
             .spawn()
             .expect("spin starts");
         let target = Self::new(
             "spin up",
             &format!("http://127.0.0.1:{port}"),
             Running::Spin {
-                _process: process,
+                _up: SpinUp(process),
                 _data: data,
             },
         );

@@ -3,14 +3,13 @@
 //! The trigger fires and forgets, does not catch up and may overlap. None of that matters: leases keep two sweeps apart,
 //! and what one misses the next one does.
 
-use talktime_config::now;
 use talktime_store::sweep::RESERVE_ALONE;
 use talktime_store::{Settings, SpinKeyValue, SpinSqlite, SweepReport, Users, sweep};
 
 mod bindings {
     #![allow(missing_docs, clippy::pedantic, unused_qualifications, unsafe_code)]
     spin_sdk::wit_bindgen::generate!({
-        path: "../../wit/cron",
+        path: "../../wit/deps/spin-cron@3.0.0",
         world: "spin-cron",
         runtime_path: "spin_sdk::wit_bindgen::rt",
         generate_all,
@@ -47,12 +46,7 @@ async fn run() -> Result<SweepReport, String> {
     let settings = Settings::load().await.map_err(|error| error.to_string())?;
     let documents = SpinKeyValue::open().map_err(|error| error.to_string())?;
     let ledger = SpinSqlite::default();
-    let users = Users {
-        documents: &documents,
-        ledger: &ledger,
-        policy: &settings.policy,
-        now,
-    };
+    let users = Users::new(&documents, &ledger, &settings.policy);
     sweep(&users, settings.sweep_batch, RESERVE_ALONE)
         .await
         .map_err(|error| error.to_string())

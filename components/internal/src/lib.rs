@@ -8,7 +8,7 @@ use spin_sdk::http::IntoResponse;
 use talktime_api::internal::{SweepAnswer, UpdatePlanAnswer, UpdatePlanBody};
 use talktime_api::session::StatusAnswer;
 use talktime_http::Verb::{Get, Post};
-use talktime_http::{Answer, Problem, Request, Service, now};
+use talktime_http::{Answer, Problem, Request, Service};
 use talktime_store::sweep::RESERVE_SHARED;
 use talktime_store::{Settings, SpinKeyValue, SpinSqlite, Users, sweep};
 use talktime_usage::{PlanOutcome, Reply};
@@ -41,12 +41,7 @@ async fn answer(route: Route, mut request: Request) -> Result<Answer, Problem> {
     let settings = Settings::load().await?;
     let documents = SpinKeyValue::open()?;
     let ledger = SpinSqlite::default();
-    let users = Users {
-        documents: &documents,
-        ledger: &ledger,
-        policy: &settings.policy,
-        now,
-    };
+    let users = Users::new(&documents, &ledger, &settings.policy);
     match route {
         Route::UpdatePlan => {
             let body: UpdatePlanBody = request.json().await?;

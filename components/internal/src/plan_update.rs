@@ -38,10 +38,7 @@ pub fn mark(body: &UpdatePlanBody, request: &Request) -> Result<WriteMark, Probl
             id: write_id_from(&["update-plan", body.user_id.as_str(), event]),
             repeatable: true,
         },
-        None => WriteMark {
-            id: request.write_id(&body.user_id)?,
-            repeatable: request.header("idempotency-key").is_some(),
-        },
+        None => request.write_mark(&body.user_id)?,
     })
 }
 

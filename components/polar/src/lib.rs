@@ -134,12 +134,7 @@ async fn apply(
     event: &str,
 ) -> Result<Done, Problem> {
     let documents = SpinKeyValue::open()?;
-    let users = Users {
-        documents: &documents,
-        ledger,
-        policy,
-        now,
-    };
+    let users = Users::new(&documents, ledger, policy);
     let mark = WriteMark {
         id: write_id_from(&["polar", event, user.as_str()]),
         repeatable: true,

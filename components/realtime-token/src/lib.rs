@@ -76,12 +76,7 @@ async fn answer(_: Mint, mut request: Request) -> Result<Answer, Problem> {
 async fn record(user: &UserId, session: Option<SessionId>) -> Result<Minted, Problem> {
     let settings = Settings::load().await?;
     let documents = SpinKeyValue::open()?;
-    let users = Users {
-        documents: &documents,
-        ledger: &NoLedger,
-        policy: &settings.policy,
-        now,
-    };
+    let users = Users::new(&documents, &NoLedger, &settings.policy);
     let command = Command::Mint {
         session,
         per_minute_max: limits::MINTS_PER_MINUTE_MAX,

@@ -6,8 +6,8 @@ use talktime_api::session::{
 };
 use talktime_http::Verb::{Get, Post};
 use talktime_http::{Answer, Once, Problem, Request, Service, now, variable};
-use talktime_store::{Settings, SpinKeyValue, SpinSqlite, Users, WriteMark};
-use talktime_usage::{Command, Reply, SessionId, UserId};
+use talktime_store::{Settings, SpinKeyValue, SpinSqlite, Users};
+use talktime_usage::{Command, Reply, SessionId};
 use uuid::Uuid;
 
 #[derive(Clone, Copy)]
@@ -47,12 +47,7 @@ async fn answer(route: Route, mut request: Request) -> Result<Answer, Problem> {
     let settings = Settings::load().await?;
     let documents = SpinKeyValue::open()?;
     let ledger = SpinSqlite::default();
-    let users = Users {
-        documents: &documents,
-        ledger: &ledger,
-        policy: &settings.policy,
-        now,
-    };
+    let users = Users::new(&documents, &ledger, &settings.policy);
     let command = match route {
         Route::Status | Route::OpenApi => {
             let upgrade_url = UPGRADE_URL
@@ -85,7 +80,7 @@ async fn answer(route: Route, mut request: Request) -> Result<Answer, Problem> {
         }
     };
     let reply = users
-        .apply(&user, &command, &mark(&request, &user)?)
+        .apply(&user, &command, &request.write_mark(&user)?)
         .await?
         .reply;
     match reply {
@@ -96,11 +91,4 @@ async fn answer(route: Route, mut request: Request) -> Result<Answer, Problem> {
             "an answer of another route: {other:?}"
         ))),
     }
-}
-
-fn mark(request: &Request, user: &UserId) -> Result<WriteMark, Problem> {
-    Ok(WriteMark {
-        id: request.write_id(user)?,
-        repeatable: request.header("idempotency-key").is_some(),
-    })
 }

@@ -1,4 +1,4 @@
-//! The Rust side of the WIT interfaces in `wit/host`, generated.
+//! The Rust side of the WIT interfaces in `wit`, generated.
 
 pub(crate) use self::{
     cron::{SpinCronPre, spin::cron::cron_types},
@@ -7,15 +7,22 @@ pub(crate) use self::{
 
 mod host {
     wasmtime::component::bindgen!({
-        path: "../../wit/host",
-        world: "host",
+        path: [
+            "../../wit/deps/spin-key-value@3.0.0",
+            "../../wit/deps/spin-sqlite@3.1.0",
+            "../../wit/deps/spin-variables@3.0.0",
+            "../../wit/deps/wasi-keyvalue-2024-10-17",
+            "../../wit/deps/wasi-runtime-config-2024-09-27",
+            "../../wit/host",
+        ],
+        world: "talktime:host/host",
         imports: { default: async | trappable },
     });
 }
 
 mod cron {
     wasmtime::component::bindgen!({
-        path: "../../wit/host/deps/spin-cron@3.0.0",
+        path: "../../wit/deps/spin-cron@3.0.0",
         world: "spin-cron",
         exports: { default: async },
     });

@@ -72,8 +72,6 @@ codes! {
     MethodNotAllowed = "method_not_allowed", METHOD_NOT_ALLOWED, "Method not allowed";
     /// A session runs already; the member `sessionId` names it.
     SessionActive = "session_active", CONFLICT, "A session is running";
-    /// It contradicts what is there.
-    Conflict = "conflict", CONFLICT, "Conflict";
     /// The body has more than 64 KiB.
     BodyTooLarge = "body_too_large", PAYLOAD_TOO_LARGE, "Body too large";
     /// Too many requests of this kind by this user; `Retry-After` says when again.
@@ -295,11 +293,6 @@ impl Problem {
         );
         problem.0.details.session_id = Some(session);
         problem
-    }
-
-    /// 409: it contradicts what is there.
-    pub fn conflict(error: impl Into<String>) -> Self {
-        Self::new(Code::Conflict, error)
     }
 
     /// 413: over the limit of [`BODY_BYTES_MAX`](crate::body::BODY_BYTES_MAX).

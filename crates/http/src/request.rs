@@ -7,7 +7,8 @@ use bytes::Bytes;
 use http::{HeaderMap, Method, Uri};
 use http_body_util::BodyExt;
 use serde::de::DeserializeOwned;
-use talktime_usage::{Instant, UserId, WriteId};
+use talktime_store::WriteMark;
+use talktime_usage::{Instant, UserId};
 
 use crate::problem::Problem;
 use crate::{body, idempotency, settings};
@@ -116,12 +117,15 @@ impl Request {
         body::parse_json(&self.bytes().await?)
     }
 
-    /// The mark of the write that this request asks for in `user`'s name.
+    /// The mark of this request, made in `user`'s name. With an `Idempotency-Key` its retries have the same.
     ///
     /// # Errors
     /// As [`idempotency::write_id`].
-    pub fn write_id(&self, user: &UserId) -> Result<WriteId, Problem> {
-        idempotency::write_id(&self.headers, self.pattern, user)
+    pub fn write_mark(&self, user: &UserId) -> Result<WriteMark, Problem> {
+        Ok(WriteMark {
+            id: idempotency::write_id(&self.headers, self.pattern, user)?,
+            repeatable: self.headers.contains_key(idempotency::HEADER),
+        })
     }
 
     /// The user in whose name the request is made.

@@ -10,8 +10,8 @@ use crate::error::StoreError;
 mod bindings {
     #![allow(missing_docs, clippy::pedantic, unused_qualifications, unsafe_code)]
     spin_sdk::wit_bindgen::generate!({
-        path: "../../wit/store",
-        world: "documents",
+        path: ["../../wit/deps/wasi-keyvalue-2024-10-17", "../../wit/store"],
+        world: "talktime:store/documents",
         runtime_path: "spin_sdk::wit_bindgen::rt",
         generate_all,
     });

@@ -1,5 +1,6 @@
 //! One writer for each user: commands run on the state document inside a compare-and-swap loop.
 
+use talktime_config::now;
 use talktime_usage::{
     Command, Context, Instant, LedgerWrite, Policy, Refusal, Reply, State, Status, Step, UserId,
     WriteId, status, step,
@@ -73,7 +74,18 @@ struct Attempt {
     reply: Reply,
 }
 
-impl<D: Documents, L: Ledger> Users<'_, D, L> {
+impl<'a, D: Documents, L: Ledger> Users<'a, D, L> {
+    /// Users by the host's clock.
+    #[must_use]
+    pub fn new(documents: &'a D, ledger: &'a L, policy: &'a Policy) -> Self {
+        Self {
+            documents,
+            ledger,
+            policy,
+            now,
+        }
+    }
+
     /// The user's status at this instant, from one read of the state document. Nothing is written.
     ///
     /// # Errors
