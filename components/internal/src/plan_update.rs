@@ -3,7 +3,7 @@
 use talktime_api::internal::{PlanAction, UpdatePlanBody};
 use talktime_http::{Problem, Request, write_id_from};
 use talktime_store::WriteMark;
-use talktime_usage::{Catalogue, Command, EventOrder, Period, PlanName, Source};
+use talktime_usage::{Catalogue, Command, EventOrder, Period, PlanName, Repeat, Source};
 
 /// The command that the body asks for.
 pub fn command(body: &UpdatePlanBody, catalogue: &Catalogue) -> Result<Command, Problem> {
@@ -34,10 +34,10 @@ pub fn command(body: &UpdatePlanBody, catalogue: &Catalogue) -> Result<Command, 
 /// The mark of the write. An event id makes it the same for every delivery of the event.
 pub fn mark(body: &UpdatePlanBody, request: &Request) -> Result<WriteMark, Problem> {
     Ok(match &body.event_id {
-        Some(event) => WriteMark {
+        Some(event) => WriteMark::Repeatable(Repeat {
             id: write_id_from(&["update-plan", body.user_id.as_str(), event]),
-            repeatable: true,
-        },
+            fingerprint: None,
+        }),
         None => request.write_mark(&body.user_id)?,
     })
 }

@@ -7,13 +7,14 @@ use serde_json::json;
 use talktime_http::{Problem, now};
 use talktime_store::webhook_events::{self, WebhookEvent};
 use talktime_store::{SpinSqlite, WriteMark};
-use talktime_usage::{PlanOutcome, UserId};
+use talktime_usage::{PlanOutcome, Repeat, UserId};
 
 const KIND: &str = "update-plan";
 
 /// Apart from the billing provider's own ids, and for each user its own.
 fn id(mark: &WriteMark) -> String {
-    format!("{KIND}:{}", mark.id.as_str())
+    let (WriteMark::Once(id) | WriteMark::Repeatable(Repeat { id, .. })) = mark;
+    format!("{KIND}:{}", id.as_str())
 }
 
 fn name(outcome: PlanOutcome) -> &'static str {

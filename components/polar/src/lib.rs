@@ -20,7 +20,7 @@ use talktime_http::{
 use talktime_store::{
     ApplyError, Settings, SpinKeyValue, SpinSqlite, StoreError, Users, WriteMark, webhook_events,
 };
-use talktime_usage::{Catalogue, Command, PlanOutcome, Policy, Reply, UserId};
+use talktime_usage::{Catalogue, Command, PlanOutcome, Policy, Repeat, Reply, UserId};
 
 use crate::configuration::{PastDue, Products};
 use crate::decision::{Action, Rules, decide};
@@ -135,10 +135,10 @@ async fn apply(
 ) -> Result<Done, Problem> {
     let documents = SpinKeyValue::open()?;
     let users = Users::new(&documents, ledger, policy);
-    let mark = WriteMark {
+    let mark = WriteMark::Repeatable(Repeat {
         id: write_id_from(&["polar", event, user.as_str()]),
-        repeatable: true,
-    };
+        fingerprint: None,
+    });
     match users.apply(user, command, &mark).await {
         Ok(applied) if applied.reply == Reply::Plan(PlanOutcome::Applied) => Ok(Done {
             outcome: WebhookOutcome::Applied,

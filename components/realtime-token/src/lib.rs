@@ -17,7 +17,7 @@ use talktime_http::Verb::Post;
 use talktime_http::{Answer, Once, Problem, Request, Service, now, random_write_id};
 use talktime_store::{NoLedger, Settings, SpinKeyValue, Users, WriteMark};
 use talktime_usage::command::Minted;
-use talktime_usage::{Command, Reply, Seconds, SessionId, UserId};
+use talktime_usage::{Command, MintLimits, Reply, Seconds, SessionId, UserId};
 
 use crate::accounts::Accounts;
 use crate::outbound::Failure;
@@ -79,14 +79,14 @@ async fn record(user: &UserId, session: Option<SessionId>) -> Result<Minted, Pro
     let users = Users::new(&documents, &NoLedger, &settings.policy);
     let command = Command::Mint {
         session,
-        per_minute_max: limits::MINTS_PER_MINUTE_MAX,
+        limits: MintLimits {
+            per_minute_max: limits::MINTS_PER_MINUTE_MAX,
+            tries_per_minute_max: limits::MINTS_PER_MINUTE_MAX,
+        },
     };
     // An `Idempotency-Key` is not looked at: the token of the first try is not kept anywhere, so a retry is a mint like
     // any other. Were its first answer given again, a session that has ended since would get a token.
-    let mark = WriteMark {
-        id: random_write_id()?,
-        repeatable: false,
-    };
+    let mark = WriteMark::Once(random_write_id()?);
     match users.apply(user, &command, &mark).await?.reply {
         Reply::Minted(minted) => Ok(minted),
         other => Err(Problem::internal(format!(

@@ -96,7 +96,7 @@ impl StatusAnswer {
             .map(|(session, minutes)| ActiveSession {
                 session_id: session.id,
                 started_at: session.started_at.into(),
-                last_heartbeat_at: session.last_heartbeat.into(),
+                last_heartbeat_at: session.last_sign.into(),
                 minutes_used: *minutes,
                 topic: session.topic.clone(),
                 difficulty: session.difficulty,

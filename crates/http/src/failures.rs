@@ -3,7 +3,7 @@
 use talktime_store::{ApplyError, StoreError};
 use talktime_usage::Refusal;
 
-use crate::problem::Problem;
+use crate::problem::{Code, Problem};
 
 /// How long a caller is asked to wait when a store is overloaded, in seconds.
 const BUSY_RETRY_SECONDS: u32 = 1;
@@ -21,6 +21,7 @@ impl From<Refusal> for Problem {
             Refusal::TooManyMints { retry_after } => {
                 Self::rate_limited(u32::try_from(retry_after.get()).unwrap_or(u32::MAX))
             }
+            Refusal::KeyReused => Self::new(Code::IdempotencyKeyReused, refusal.to_string()),
         }
     }
 }

@@ -56,6 +56,8 @@ codes! {
     InvalidField = "invalid_field", BAD_REQUEST, "Invalid field";
     /// The `Idempotency-Key` has another form than 1 to 128 printable ASCII characters.
     IdempotencyKeyInvalid = "idempotency_key_invalid", BAD_REQUEST, "Invalid idempotency key";
+    /// The `Idempotency-Key` came with another request before.
+    IdempotencyKeyReused = "idempotency_key_reused", UNPROCESSABLE_ENTITY, "Idempotency key reused";
     /// Nobody proved who is asking.
     Unauthorized = "unauthorized", UNAUTHORIZED, "Not signed in";
     /// The plan's minutes are used up.

@@ -8,7 +8,7 @@ use http::{HeaderMap, Method, Uri};
 use http_body_util::BodyExt;
 use serde::de::DeserializeOwned;
 use talktime_store::WriteMark;
-use talktime_usage::{Instant, UserId};
+use talktime_usage::{Instant, Repeat, UserId};
 
 use crate::problem::Problem;
 use crate::{body, idempotency, settings};
@@ -122,9 +122,14 @@ impl Request {
     /// # Errors
     /// As [`idempotency::write_id`].
     pub fn write_mark(&self, user: &UserId) -> Result<WriteMark, Problem> {
-        Ok(WriteMark {
-            id: idempotency::write_id(&self.headers, self.pattern, user)?,
-            repeatable: self.headers.contains_key(idempotency::HEADER),
+        let id = idempotency::write_id(&self.headers, self.pattern, user)?;
+        Ok(if self.headers.contains_key(idempotency::HEADER) {
+            WriteMark::Repeatable(Repeat {
+                id,
+                fingerprint: None,
+            })
+        } else {
+            WriteMark::Once(id)
         })
     }
 

@@ -116,20 +116,18 @@ async fn sweep_user<D: Documents, L: Ledger>(
 ) -> Result<Done, ApplyError> {
     let mut done = Done::default();
     let now = (users.now)();
-    let mark = WriteMark {
-        id: random_write_id(),
-        repeatable: false,
-    };
+    let write = random_write_id();
     let Some(state) = users.read(&alarm.user).await? else {
         // Whoever is about to create the user may have died. If so, the next one to try sets an alarm again.
         let next = with_pending(None, None, alarm, users);
-        users.ledger.finish_alarm(alarm, &mark.id, next).await?;
+        users.ledger.finish_alarm(alarm, &write, next).await?;
         return Ok(done);
     };
     let rows = rows_to_write(&state, now, users.policy);
     users.ledger.write(&alarm.user, &rows, now).await?;
     let written_through = state.revision;
     let command = Command::Sweep { written_through };
+    let mark = WriteMark::Once(write.clone());
     let applied = users.apply(&alarm.user, &command, &mark).await?;
     for write in &applied.writes {
         match write {
@@ -149,7 +147,7 @@ async fn sweep_user<D: Documents, L: Ledger>(
         next_alarm(&state, (users.now)(), users.policy)
     });
     let next = with_pending(next, applied.state.as_ref(), alarm, users);
-    users.ledger.finish_alarm(alarm, &mark.id, next).await?;
+    users.ledger.finish_alarm(alarm, &write, next).await?;
     Ok(done)
 }
 

@@ -2,8 +2,8 @@
 
 use talktime_config::now;
 use talktime_usage::{
-    Command, Context, Instant, LedgerWrite, Policy, Refusal, Reply, State, Status, Step, UserId,
-    WriteId, status, step,
+    Command, Context, Instant, LedgerWrite, Policy, Refusal, Repeat, Reply, State, Status, Step,
+    UserId, WriteId, status, step,
 };
 use uuid::Uuid;
 
@@ -26,11 +26,11 @@ pub struct Users<'a, D, L> {
 
 /// The mark of a request.
 #[derive(Clone, Debug)]
-pub struct WriteMark {
-    /// The mark.
-    pub id: WriteId,
-    /// Whether a retry may come with the same mark, and wants the same answer.
-    pub repeatable: bool,
+pub enum WriteMark {
+    /// It has a mark of its own.
+    Once(WriteId),
+    /// A retry may come with the same mark, and wants the same answer.
+    Repeatable(Repeat),
 }
 
 /// Why a command has no reply.
@@ -63,8 +63,8 @@ struct Request<'a> {
     command: &'a Command,
     /// The mark of the write that it comes to.
     write: WriteId,
-    /// The mark of the request, where a retry may come with the same.
-    repeat: Option<&'a WriteId>,
+    /// The request, where a retry may come with the same mark.
+    repeat: Option<&'a Repeat>,
 }
 
 /// An attempt whose swap was tried.
@@ -122,14 +122,16 @@ impl<'a, D: Documents, L: Ledger> Users<'a, D, L> {
         let request = Request {
             user,
             command,
-            // Two copies of a repeatable request can be under way at once, and the second must not take the first one's
-            // write for its own: it would answer with, and tell the ledger of, a session that never was.
-            write: if mark.repeatable {
-                random_write_id()
-            } else {
-                mark.id.clone()
+            write: match mark {
+                WriteMark::Once(id) => id.clone(),
+                // Two copies of a repeatable request can be under way at once, and the second must not take the first
+                // one's write for its own: it would answer with, and tell the ledger of, a session that never was.
+                WriteMark::Repeatable(_) => random_write_id(),
             },
-            repeat: mark.repeatable.then_some(&mark.id),
+            repeat: match mark {
+                WriteMark::Once(_) => None,
+                WriteMark::Repeatable(repeat) => Some(repeat),
+            },
         };
         let mut attempt: Option<Attempt> = None;
         let mut waits = backoff::contended();
@@ -176,6 +178,7 @@ impl<'a, D: Documents, L: Ledger> Users<'a, D, L> {
             policy: self.policy,
             write,
             repeat: *repeat,
+            written_through: None,
         };
         let (next, writes, reply) = match step(state.as_ref(), command, &context)? {
             Step::Unchanged(reply) => {
@@ -305,15 +308,8 @@ fn needs_alarm(command: &Command) -> bool {
 }
 
 fn parse(document: &[u8]) -> Result<State, StoreError> {
-    let state: State = serde_json::from_slice(document)
-        .map_err(|error| StoreError::Unreadable(format!("a state document: {error}")))?;
-    if state.schema > talktime_usage::state::SCHEMA {
-        return Err(StoreError::Unreadable(format!(
-            "a state document has layout {}, which a later version wrote",
-            state.schema
-        )));
-    }
-    Ok(state)
+    State::parse(document)
+        .map_err(|error| StoreError::Unreadable(format!("a state document: {error}")))
 }
 
 fn serialize(state: &State) -> Result<Vec<u8>, StoreError> {

@@ -1,8 +1,9 @@
 //! When a state wants to be looked at again though nobody asks.
 
+use crate::ending::ending;
 use crate::ledger::LedgerWrite;
 use crate::policy::Policy;
-use crate::settle::{ending, settle};
+use crate::settle::settle;
 use crate::state::State;
 use crate::time::Instant;
 

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::grant::{EventOrder, Roster, Source};
 use crate::ids::{SessionId, SubscriptionId};
+use crate::mints::MintLimits;
 use crate::period::Period;
 use crate::plan::PlanName;
 use crate::session::{Difficulty, EndReason, Topic};
@@ -35,12 +36,24 @@ pub enum Command {
         /// Why.
         reason: EndReason,
     },
-    /// A realtime token is about to be minted for the running session.
+    /// A realtime token is about to be asked for, for the running session: this takes a place among the user's mints.
     Mint {
         /// The session that the caller believes in, if it says so.
         session: Option<SessionId>,
-        /// The most mints in a minute.
-        per_minute_max: usize,
+        /// The bounds on mints.
+        limits: MintLimits,
+    },
+    /// The token is there and is about to be handed out. It is a sign of life.
+    HandOut {
+        /// The session that it was minted for.
+        session: SessionId,
+        /// How long it can be talked with.
+        token_until: Instant,
+    },
+    /// The token did not come: its place among the mints is given back.
+    MintFailed {
+        /// The instant of the mint, [`Minted::at`].
+        mint: Instant,
     },
     /// A source grants a plan, or no longer does.
     ChangePlan {
@@ -81,8 +94,10 @@ pub enum Reply {
     Heard(Heard),
     /// To `End`.
     Stopped(Stopped),
-    /// To `Mint`.
+    /// To `Mint` and `HandOut`.
     Minted(Minted),
+    /// To `MintFailed`.
+    GivenBack,
     /// To `ChangePlan`, `PastDue` and `Reconcile`.
     Plan(PlanOutcome),
     /// To `Sweep`.
@@ -132,11 +147,13 @@ pub struct Stopped {
     pub at: Instant,
 }
 
-/// A token may be minted.
+/// A token may be minted, or handed out.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Minted {
     /// The session that it is for.
     pub session: SessionId,
+    /// The instant of this, by which the mint can be given back.
+    pub at: Instant,
     /// Minutes left.
     pub minutes_remaining: Minutes,
     /// How much longer the user may talk.
@@ -171,9 +188,12 @@ pub enum Refusal {
     #[error("no session is running: start one first")]
     NoActiveSession,
     /// Too many tokens in the last minute.
-    #[error("too many tokens for this session: try again in {} s", .retry_after.get())]
+    #[error("too many tokens: try again in {} s", .retry_after.get())]
     TooManyMints {
         /// When the next one may be asked for.
         retry_after: Seconds,
     },
+    /// A request with that key was answered before, and asked for something else.
+    #[error("this Idempotency-Key came with another request before: use a new one")]
+    KeyReused,
 }

@@ -96,6 +96,10 @@ opaque_id! {
     SubscriptionId
 }
 opaque_id! {
+    /// What a request asked for, in short: a hash of its body. Two requests with one key must have the same.
+    Fingerprint
+}
+opaque_id! {
     /// The mark that one write leaves in the state, by which its writer recognises it: random, or drawn from the
     /// `Idempotency-Key` of the request, so that a retry is recognised too.
     WriteId

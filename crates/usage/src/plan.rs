@@ -31,7 +31,7 @@ impl fmt::Display for PlanName {
 }
 
 /// What a plan grants.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
     /// Its name.
     pub name: PlanName,

@@ -1,6 +1,7 @@
 //! A voice session: while it runs, and how it ended.
 
 use std::fmt;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -9,8 +10,9 @@ use utoipa::ToSchema;
 use crate::ids::SessionId;
 use crate::ledger::SessionRow;
 use crate::period::Period;
-use crate::plan::PlanName;
-use crate::time::{Instant, Minutes};
+use crate::plan::{Plan, PlanName};
+use crate::policy::Policy;
+use crate::time::{Instant, Minutes, millis};
 
 /// How hard the learner wants it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -115,17 +117,18 @@ pub struct RunningSession {
     pub id: SessionId,
     /// When it started.
     pub started_at: Instant,
-    /// When it was last heard of: its start, until a heartbeat comes.
-    pub last_heartbeat: Instant,
-    /// Whether a heartbeat has come.
+    /// When it last gave a sign of life: its start, a heartbeat, or a realtime token that was handed out.
+    #[serde(rename = "last_heartbeat")]
+    pub last_sign: Instant,
+    /// Whether any sign of life has come since the start, so that the user may have talked.
     #[serde(default)]
     pub heard: bool,
-    /// Whether a realtime token was asked for, so that the user may have talked.
-    #[serde(default)]
-    pub token_minted: bool,
-    /// The latest mints of realtime tokens, for their rate limit.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub mints: Vec<Instant>,
+    /// How long the realtime tokens that were handed out can be talked with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token_until: Option<Instant>,
+    /// What it runs under. A state of a version that kept none is judged by today's settings.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub terms: Option<Terms>,
     /// What it is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub topic: Option<Topic>,
@@ -141,6 +144,45 @@ pub struct RunningSession {
     pub extra: Map<String, Value>,
 }
 
+/// What a session runs under: the settings at its start. A changed catalogue or setting never ends it in the past; its plan
+/// is another only from the instant on at which the user is granted another.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Terms {
+    /// The plan, and how many minutes it grants.
+    pub plan: Plan,
+    /// The longest that the session may last; `None` for no cap.
+    #[serde(
+        default,
+        rename = "session_max_millis",
+        skip_serializing_if = "Option::is_none",
+        with = "millis::optional"
+    )]
+    pub session_max: Option<Duration>,
+    /// The silence after which it is over.
+    #[serde(rename = "stale_after_millis", with = "millis")]
+    pub stale_after: Duration,
+    /// How often its client was asked to send a heartbeat.
+    #[serde(rename = "heartbeat_interval_millis", with = "millis")]
+    pub heartbeat_interval: Duration,
+    /// Fields of a later version, kept.
+    #[serde(flatten)]
+    pub extra: Map<String, Value>,
+}
+
+impl Terms {
+    /// Those of a session that starts now.
+    #[must_use]
+    pub fn of(plan: Plan, policy: &Policy) -> Self {
+        Self {
+            plan,
+            session_max: policy.session_max,
+            stale_after: policy.stale_after,
+            heartbeat_interval: policy.heartbeat_interval,
+            extra: Map::new(),
+        }
+    }
+}
+
 /// A period that ended during the session that still runs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EarlierPeriod {
@@ -148,12 +190,26 @@ pub struct EarlierPeriod {
     pub id: String,
     /// Its bounds.
     pub period: Period,
+    /// Where the session is split, if not at the period's end: a clock that was ahead had closed it too early.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cut_at: Option<Instant>,
     /// The plan in force when it ended.
     pub plan: PlanName,
     /// That plan's minutes.
     pub minutes_limit: Minutes,
     /// Minutes of other sessions in it.
     pub minutes_of_others: Minutes,
+    /// Fields of a later version, kept.
+    #[serde(flatten)]
+    pub extra: Map<String, Value>,
+}
+
+impl EarlierPeriod {
+    /// Where the session is split.
+    #[must_use]
+    pub fn cut(&self) -> Instant {
+        self.cut_at.unwrap_or(self.period.end())
+    }
 }
 
 /// How a session's minutes fall on the periods that it touched.
@@ -179,10 +235,10 @@ impl RunningSession {
         Self {
             id,
             started_at: now,
-            last_heartbeat: now,
+            last_sign: now,
             heard: false,
-            token_minted: false,
-            mints: Vec::new(),
+            token_until: None,
+            terms: None,
             topic,
             difficulty,
             earlier: Vec::new(),
@@ -215,7 +271,7 @@ impl RunningSession {
             .earlier
             .iter()
             .map(|earlier| {
-                let end = earlier.period.end();
+                let end = earlier.cut();
                 if end <= self.started_at {
                     // Cut off by a reset in the second in which the session began: none of it lies there.
                     return Minutes::ZERO;
@@ -230,6 +286,22 @@ impl RunningSession {
             earlier,
             current: total.minus(assigned),
             total,
+        }
+    }
+
+    /// A sign of life.
+    pub(crate) fn hear(&mut self, now: Instant) {
+        self.last_sign = now;
+        self.heard = true;
+    }
+
+    /// Moves it back in time, with the clock.
+    pub(crate) fn move_back(&mut self, span: Duration) {
+        self.started_at = self.started_at.minus(span);
+        self.last_sign = self.last_sign.minus(span);
+        self.token_until = self.token_until.map(|until| until.minus(span));
+        for earlier in &mut self.earlier {
+            earlier.cut_at = Some(earlier.cut().minus(span));
         }
     }
 

@@ -8,24 +8,14 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
+use crate::ending::{Ending, ending, stop};
 use crate::ids::SessionId;
 use crate::ledger::{LedgerWrite, PeriodRow, SessionEnd, SessionRow};
 use crate::period::{Cadence, Period};
 use crate::policy::Policy;
-use crate::session::{EarlierPeriod, EndReason, EndedSession, RunningSession};
+use crate::session::{EarlierPeriod, EndReason, EndedSession, RunningSession, Terms};
 use crate::state::{CurrentPeriod, State};
 use crate::time::{Instant, Minutes};
-
-/// The end that a running session is heading for if nothing more is heard of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ending {
-    /// When it is certain.
-    pub due: Instant,
-    /// Up to when the session is billed: `due`, but for silence, which counts back to the last heartbeat.
-    pub ended_at: Instant,
-    /// Why.
-    pub reason: EndReason,
-}
 
 /// More periods than a session can cross: even with periods of a second it would be stale first.
 const CROSSINGS_MAX: usize = 10_000;
@@ -51,61 +41,13 @@ pub fn settle(state: &mut State, now: Instant, policy: &Policy) -> Vec<LedgerWri
         if period_end <= now && period_end <= ending.due {
             writes.extend(close_period_under_session(state, period_end, policy));
         } else if ending.due <= now {
-            writes.extend(end_session(
-                state,
-                ending.ended_at,
-                ending.reason,
-                now,
-                policy,
-            ));
+            writes.extend(end_session(state, &ending, policy));
         } else {
             break;
         }
     }
     state.instant = now;
     writes
-}
-
-/// The end that the running session is heading for within the current period's minutes.
-#[must_use]
-pub fn ending(state: &State, session: &RunningSession, policy: &Policy) -> Ending {
-    let (stop, reason) = stop(state, session, policy);
-    let silent = session.last_heartbeat.plus(policy.stale_after);
-    // A session that stops before its silence is long enough was stopped while it still counted as alive.
-    if stop <= silent {
-        Ending {
-            due: stop,
-            ended_at: stop,
-            reason,
-        }
-    } else {
-        Ending {
-            due: silent,
-            ended_at: session.last_heartbeat,
-            reason: EndReason::Stale,
-        }
-    }
-}
-
-/// When the session is stopped however lively it is: at its last minute, or at the longest that a session may last.
-fn stop(state: &State, session: &RunningSession, policy: &Policy) -> (Instant, EndReason) {
-    let limit = limit_instant(state, session, policy);
-    match policy.session_max.map(|max| session.started_at.plus(max)) {
-        Some(cap) if cap < limit => (cap, EndReason::Timeout),
-        _ => (limit, EndReason::LimitReached),
-    }
-}
-
-/// When the minutes of the current period are used up: those that earlier periods carry, and those left in this one.
-fn limit_instant(state: &State, session: &RunningSession, policy: &Policy) -> Instant {
-    let left = state
-        .plan(policy)
-        .minutes
-        .minus(state.period.billed_minutes);
-    let carried = session.earlier.last().map_or(Minutes::ZERO, |last| {
-        Minutes::rounded_up(last.period.end().since(session.started_at))
-    });
-    session.started_at.plus(carried.plus(left).duration())
 }
 
 /// How long the user may talk from `now` on: until the running session, or one started now, is stopped, heartbeats
@@ -116,7 +58,10 @@ pub fn time_remaining(state: &State, now: Instant, policy: &Policy) -> Duration 
         Some(session) => session.clone(),
         None if state.plan(policy).minutes <= state.period.billed_minutes => return Duration::ZERO,
         // Which id is all the same: nobody sees it.
-        None => RunningSession::started(SessionId::new(Uuid::nil()), now, None, None),
+        None => RunningSession {
+            terms: Some(Terms::of(state.plan(policy), policy)),
+            ..RunningSession::started(SessionId::new(Uuid::nil()), now, None, None)
+        },
     };
     let mut ahead = State {
         grants: state.grants.clone(),
@@ -127,7 +72,7 @@ pub fn time_remaining(state: &State, now: Instant, policy: &Policy) -> Duration 
     let mut last_stop = now;
     for _ in 0..LOOKAHEAD_MAX {
         let Some(session) = &ahead.session else { break };
-        let (stop, reason) = stop(&ahead, session, policy);
+        let (stop, reason) = stop(&ahead, session, &ahead.terms(session, policy));
         last_stop = stop;
         let period_end = ahead.period.bounds.end();
         // Each period has at least the minutes of the one before left, so a time-out stays one.
@@ -139,42 +84,29 @@ pub fn time_remaining(state: &State, now: Instant, policy: &Policy) -> Duration 
     last_stop.since(now)
 }
 
-/// Ends the running session at `ended_at` and bills it.
-pub fn end_session(
-    state: &mut State,
-    ended_at: Instant,
-    reason: EndReason,
-    now: Instant,
-    policy: &Policy,
-) -> Vec<LedgerWrite> {
+/// Ends the running session and bills it.
+pub fn end_session(state: &mut State, ending: &Ending, policy: &Policy) -> Vec<LedgerWrite> {
+    let limit = state.plan(policy).minutes;
     let Some(session) = state.session.take() else {
         return Vec::new();
     };
-    let ended_at = ended_at.max(session.started_at);
-    // The user never talked: it failed before the first sign of life, and no token was there to talk with.
-    let free = reason == EndReason::Error && !session.heard && !session.token_minted;
-    let mut shares = session.shares(ended_at, Minutes::ONE);
-    if free {
+    let mut shares = session.shares(ending.billed_until, Minutes::ONE);
+    if ending.is_free(state, &session) {
         shares.earlier.fill(Minutes::ZERO);
         shares.current = Minutes::ZERO;
         shares.total = Minutes::ZERO;
+        state.period.free_failures += 1;
+    }
+    if ending.reason == EndReason::Stale && session.token_until.is_some() {
+        state.period.silences = state.period.silences.saturating_add(1);
     }
     state.period.billed_minutes = state.period.billed_minutes.plus(shares.current);
-    if !free {
-        let since = session
-            .earlier
-            .last()
-            .map_or(session.started_at, |last| last.period.end());
-        let millis = u64::try_from(ended_at.since(since).as_millis()).unwrap_or(0);
-        state.period.billed_millis = state.period.billed_millis.saturating_add(millis);
-    }
-    let limit = state.plan(policy).minutes;
     let used = state.period.billed_minutes;
     state.push_ended(EndedSession {
         id: session.id,
         started_at: session.started_at,
-        ended_at,
-        reason,
+        ended_at: ending.ended_at,
+        reason: ending.reason,
         minutes: shares.total,
         total_minutes_used: used,
         minutes_remaining: limit.minus(used),
@@ -189,13 +121,15 @@ pub fn end_session(
         .collect();
     writes.push(LedgerWrite::Session(SessionRow {
         ended: Some(SessionEnd {
-            at: ended_at,
-            reason,
+            at: ending.ended_at,
+            reason: ending.reason,
         }),
         minutes_used: shares.total,
-        ..session.row(now)
+        ..session.row(ending.due)
     }));
-    writes.push(LedgerWrite::Period(state.period_row(now, policy, false)));
+    writes.push(LedgerWrite::Period(
+        state.period_row(ending.due, policy, false),
+    ));
     writes
 }
 
@@ -215,6 +149,8 @@ pub fn close_period_under_session(
         plan: plan.name,
         minutes_limit: plan.minutes,
         minutes_of_others: state.period.billed_minutes,
+        cut_at: None,
+        extra: serde_json::Map::new(),
     };
     session.earlier.push(earlier.clone());
     let share = session

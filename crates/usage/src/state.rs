@@ -1,20 +1,25 @@
 //! The state of one user: the JSON document that the key-value store keeps.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::command::Reply;
 use crate::grant::Grants;
-use crate::ids::{UserId, WriteId};
+use crate::ids::{Fingerprint, UserId, WriteId};
+use crate::kept::Kept;
 use crate::ledger::{LedgerWrite, PeriodRow};
+use crate::mints::Mints;
 use crate::period::{Cadence, Period};
 use crate::plan::Plan;
 use crate::policy::Policy;
-use crate::session::{EndedSession, RunningSession};
+use crate::session::{EndedSession, RunningSession, Terms};
+use crate::step::Repeat;
 use crate::time::{Instant, Minutes};
 
 /// The layout that this version reads and writes. A change that older versions could not live with raises it.
-pub const SCHEMA: u32 = 1;
+pub const SCHEMA: u32 = 2;
 
 /// How many write ids are remembered: more than the writers that can be in flight for one user at a time.
 const WRITES_KEPT: usize = 48;
@@ -23,7 +28,18 @@ const WRITES_KEPT: usize = 48;
 const ANSWERS_KEPT: usize = 8;
 
 /// How many ended sessions are remembered, so that ending one again gets its first answer.
-const ENDED_KEPT: usize = 4;
+const ENDED_KEPT: usize = 8;
+
+/// Why a document is no state.
+#[derive(Debug, thiserror::Error)]
+pub enum DocumentError {
+    /// A later version wrote it.
+    #[error("has layout {0}, which a later version wrote")]
+    Later(u32),
+    /// It is not what this version writes either.
+    #[error(transparent)]
+    Json(#[from] serde_json::Error),
+}
 
 /// A user's state.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -45,17 +61,20 @@ pub struct State {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session: Option<RunningSession>,
     /// The last ended sessions, newest first.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub ended: Vec<EndedSession>,
+    #[serde(default, skip_serializing_if = "Kept::is_empty")]
+    pub ended: Kept<EndedSession>,
     /// The last writes, newest last.
     #[serde(default)]
     pub writes: Vec<WriteId>,
     /// The last answers to requests that carried an idempotency key, newest last.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub answers: Vec<Answer>,
+    #[serde(default, skip_serializing_if = "Kept::is_empty")]
+    pub answers: Kept<Answer>,
     /// Ledger rows that are not known to be written yet.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub outbox: Vec<Outgoing>,
+    #[serde(default, skip_serializing_if = "Kept::is_empty")]
+    pub outbox: Kept<Outgoing>,
+    /// The mints of realtime tokens in the last minute.
+    #[serde(default, skip_serializing_if = "Mints::is_empty")]
+    pub mints: Mints,
     /// Fields of a later version, kept.
     #[serde(flatten)]
     pub extra: Map<String, Value>,
@@ -75,8 +94,12 @@ pub struct CurrentPeriod {
     pub closed_until: Option<Instant>,
     /// Whole minutes of the sessions that ended.
     pub billed_minutes: Minutes,
-    /// The exact time of those sessions, in milliseconds.
-    pub billed_millis: u64,
+    /// Sessions that failed before anybody could talk, and were free.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub free_failures: u32,
+    /// Sessions that were given a realtime token and fell silent.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub silences: u32,
     /// Whether the ledger has heard of the period. One in which nothing happened never becomes a row.
     pub recorded: bool,
     /// Fields of a later version, kept.
@@ -89,6 +112,9 @@ pub struct CurrentPeriod {
 pub struct Answer {
     /// The mark that the key gave the request.
     pub write: WriteId,
+    /// What the request asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fingerprint: Option<Fingerprint>,
     /// The answer.
     pub reply: Reply,
 }
@@ -115,18 +141,53 @@ impl State {
             grants: Grants::default(),
             period: CurrentPeriod::new(user, bounds, Cadence::CALENDAR, None),
             session: None,
-            ended: Vec::new(),
+            ended: Kept::default(),
             writes: Vec::new(),
-            answers: Vec::new(),
-            outbox: Vec::new(),
+            answers: Kept::default(),
+            outbox: Kept::default(),
+            mints: Mints::default(),
             extra: Map::new(),
         }
     }
 
-    /// The plan in force.
+    /// Reads a state document.
+    ///
+    /// # Errors
+    /// When a later version wrote it in a layout that this one does not know, or it is no state.
+    pub fn parse(document: &[u8]) -> Result<Self, DocumentError> {
+        // Looked at first: of a layout that is not known nothing else can be expected to be as it was.
+        #[derive(Deserialize)]
+        struct Layout {
+            schema: u32,
+        }
+        let Layout { schema } = serde_json::from_slice(document)?;
+        if schema > SCHEMA {
+            return Err(DocumentError::Later(schema));
+        }
+        Ok(serde_json::from_slice(document)?)
+    }
+
+    /// The plan in force: while a session runs, the one that it runs under.
     #[must_use]
     pub fn plan(&self, policy: &Policy) -> Plan {
+        self.session
+            .as_ref()
+            .and_then(|session| session.terms.as_ref())
+            .map_or_else(|| self.granted_plan(policy), |terms| terms.plan.clone())
+    }
+
+    /// The plan that the user is granted, by today's catalogue.
+    #[must_use]
+    pub fn granted_plan(&self, policy: &Policy) -> Plan {
         self.grants.plan(&policy.catalogue)
+    }
+
+    /// What the session runs under.
+    pub(crate) fn terms<'a>(&self, session: &'a RunningSession, policy: &Policy) -> Cow<'a, Terms> {
+        session.terms.as_ref().map_or_else(
+            || Cow::Owned(Terms::of(self.granted_plan(policy), policy)),
+            Cow::Borrowed,
+        )
     }
 
     /// The later of `now` and the last instant seen.
@@ -168,25 +229,27 @@ impl State {
 
     /// The answer that the request of that mark got.
     #[must_use]
-    pub fn answer(&self, id: &WriteId) -> Option<&Reply> {
-        self.answers
-            .iter()
-            .find(|answer| answer.write == *id)
-            .map(|answer| &answer.reply)
+    pub fn answer(&self, id: &WriteId) -> Option<&Answer> {
+        self.answers.iter().find(|answer| answer.write == *id)
     }
 
     pub(crate) fn push_write(&mut self, id: WriteId) {
         self.writes.push(id);
-        keep_newest(&mut self.writes, WRITES_KEPT);
+        let surplus = self.writes.len().saturating_sub(WRITES_KEPT);
+        self.writes.drain(..surplus);
     }
 
-    pub(crate) fn push_answer(&mut self, write: WriteId, reply: Reply) {
-        self.answers.push(Answer { write, reply });
-        keep_newest(&mut self.answers, ANSWERS_KEPT);
+    pub(crate) fn push_answer(&mut self, repeat: &Repeat, reply: Reply) {
+        self.answers.push(Answer {
+            write: repeat.id.clone(),
+            fingerprint: repeat.fingerprint.clone(),
+            reply,
+        });
+        self.answers.keep_last(ANSWERS_KEPT);
     }
 
     pub(crate) fn push_ended(&mut self, ended: EndedSession) {
-        self.ended.insert(0, ended);
+        self.ended.push_front(ended);
         self.ended.truncate(ENDED_KEPT);
     }
 
@@ -223,14 +286,18 @@ impl CurrentPeriod {
             cadence,
             closed_until,
             billed_minutes: Minutes::ZERO,
-            billed_millis: 0,
+            free_failures: 0,
+            silences: 0,
             recorded: false,
             extra: Map::new(),
         }
     }
 }
 
-fn keep_newest<T>(list: &mut Vec<T>, most: usize) {
-    let surplus = list.len().saturating_sub(most);
-    list.drain(..surplus);
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "the form that serde asks for"
+)]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }

@@ -4,6 +4,7 @@ use crate::ids::UserId;
 use crate::period::Period;
 use crate::plan::PlanName;
 use crate::policy::Policy;
+use crate::rebase::rebase;
 use crate::session::{EndedSession, RunningSession};
 use crate::settle::{settle, time_remaining};
 use crate::state::State;
@@ -60,6 +61,7 @@ pub fn warning(remaining: Minutes) -> Option<String> {
 #[must_use]
 pub fn status(user: &UserId, state: Option<&State>, now: Instant, policy: &Policy) -> Status {
     let mut present = state.cloned().unwrap_or_else(|| State::fresh(user, now));
+    rebase(&mut present, now);
     let now = present.time(now);
     settle(&mut present, now, policy);
     of_settled(&present, now, policy)
@@ -81,7 +83,7 @@ pub(crate) fn of_settled(state: &State, now: Instant, policy: &Policy) -> Status
             let minutes = session.shares_so_far(now).total;
             (session, minutes)
         }),
-        last: state.ended.first().cloned(),
+        last: state.ended.iter().next().cloned(),
         at: now,
     }
 }

@@ -2,20 +2,26 @@
 
 use std::time::Duration;
 
-use crate::command::{Command, Heard, Minted, PlanOutcome, Refusal, Reply, Started, Stopped};
+use crate::command::{Command, Heard, PlanOutcome, Refusal, Reply, Started, Stopped};
+use crate::ending::{Ending, ending_now, stop};
 use crate::grant::{Granted, Grants};
-use crate::ids::{SessionId, UserId, WriteId};
+use crate::ids::{Fingerprint, SessionId, UserId, WriteId};
 use crate::ledger::LedgerWrite;
+use crate::mint;
 use crate::period::{Cadence, Period};
 use crate::policy::Policy;
-use crate::session::{EndReason, EndedSession, RunningSession};
-use crate::settle::{close_period_early, end_session, ending, settle, time_remaining};
-use crate::state::State;
+use crate::rebase::rebase;
+use crate::session::{EndReason, EndedSession, RunningSession, Terms};
+use crate::settle::{close_period_early, end_session, settle};
+use crate::state::{SCHEMA, State};
 use crate::status::{Status, of_settled};
 use crate::time::{Instant, Minutes, Seconds};
 
 /// The most rows that wait in the outbox of a running session: its own, its period's, and some of sessions before it.
 const OUTBOX_WHILE_RUNNING: usize = 8;
+
+/// A heartbeat so soon after the last sign of life tells nothing new, and is not written.
+const HEARTBEATS_APART: Duration = Duration::from_secs(1);
 
 /// The circumstances of one command.
 #[derive(Clone, Debug)]
@@ -29,8 +35,19 @@ pub struct Context<'a> {
     /// The mark that the write leaves. No other write has it, not even that of a retry: two copies of a request may be
     /// under way at once, and each must know which of them was carried out.
     pub write: &'a WriteId,
-    /// The mark of the request where retries may come with the same: its answer is kept, so that they get it again.
-    pub repeat: Option<&'a WriteId>,
+    /// The request where retries may come with the same mark: its answer is kept, so that they get it again.
+    pub repeat: Option<&'a Repeat>,
+    /// The ledger has all rows of the state's outbox up to this revision.
+    pub written_through: Option<u64>,
+}
+
+/// The mark of a request whose retries carry it too.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Repeat {
+    /// The mark.
+    pub id: WriteId,
+    /// What the request asks for, where its mark alone does not say so.
+    pub fingerprint: Option<Fingerprint>,
 }
 
 /// What a command leads to.
@@ -58,23 +75,17 @@ pub fn step(
     command: &Command,
     context: &Context<'_>,
 ) -> Result<Step, Refusal> {
-    let kept = context.repeat.and_then(|request| state?.answer(request));
-    if let Some(answer) = kept {
-        return Ok(Step::Unchanged(answer.clone()));
+    if let Some(reply) = answered_before(state, command, context)? {
+        return Ok(Step::Unchanged(reply));
     }
     let mut next = state
         .cloned()
         .unwrap_or_else(|| State::fresh(context.user, context.now));
+    let rebased = rebase(&mut next, context.now);
     next.revision += 1;
     let now = next.time(context.now);
-    // A mint neither ends nor bills anything, so it alone works on the state as it is.
-    if let Command::Mint {
-        session,
-        per_minute_max,
-    } = command
-    {
-        let minted = mint(&mut next, *session, *per_minute_max, now, context.policy)?;
-        return Ok(finish(next, Vec::new(), Reply::Minted(minted), context));
+    if let Some(minted) = mint::step(&mut next, command, now, context.policy) {
+        return Ok(finish(next, Vec::new(), minted?, context));
     }
 
     let mut writes = settle(&mut next, now, context.policy);
@@ -133,12 +144,17 @@ pub fn step(
             machine.plan_changed(newer, None)
         }
         Command::Sweep { written_through } => machine.sweep(*written_through),
-        Command::Mint { .. } => unreachable!("handled above"),
+        Command::Mint { .. } | Command::HandOut { .. } | Command::MintFailed { .. } => {
+            unreachable!("mint::step carries these out")
+        }
     };
     Ok(match carried_out {
         Done::Changed(reply) => finish(next, writes, reply, context),
-        // Even a command that changes nothing itself makes true what time has brought about.
-        Done::Nothing(reply) if !writes.is_empty() => finish(next, writes, reply, context),
+        // Even a command that changes nothing itself makes true what time has brought about. And a state that was moved
+        // onto the clock is stored, or each look would move it anew and time would stand still.
+        Done::Nothing(reply) if !writes.is_empty() || rebased => {
+            finish(next, writes, reply, context)
+        }
         Done::Nothing(reply) => Step::Unchanged(reply),
     })
 }
@@ -146,6 +162,29 @@ pub fn step(
 enum Done {
     Changed(Reply),
     Nothing(Reply),
+}
+
+/// The answer to a request that was carried out before.
+fn answered_before(
+    state: Option<&State>,
+    command: &Command,
+    context: &Context<'_>,
+) -> Result<Option<Reply>, Refusal> {
+    let Some((repeat, answer)) = context
+        .repeat
+        .and_then(|repeat| Some((repeat, state?.answer(&repeat.id)?)))
+    else {
+        return Ok(None);
+    };
+    let another = repeat.fingerprint.is_some()
+        && answer.fingerprint.is_some()
+        && repeat.fingerprint != answer.fingerprint;
+    if another {
+        return Err(Refusal::KeyReused);
+    }
+    // A token is kept nowhere, so it cannot be given a second time: whoever asks again is given another.
+    let again = !matches!(command, Command::Mint { .. } | Command::HandOut { .. });
+    Ok(again.then(|| answer.reply.clone()))
 }
 
 /// Stores the marks of the write in the state that it makes.
@@ -156,11 +195,17 @@ fn finish(mut next: State, said: Vec<LedgerWrite>, reply: Reply, context: &Conte
         writes.retain(|old| !write.supersedes(old));
         writes.push(write);
     }
+    next.schema = SCHEMA;
     next.instant = next.time(context.now);
+    if let Some(through) = context.written_through {
+        next.outbox.retain(|outgoing| outgoing.revision > through);
+    }
     next.send(&writes);
     next.push_write(context.write.clone());
-    if let Some(request) = context.repeat {
-        next.push_answer(request.clone(), reply.clone());
+    // What a heartbeat said is not true for long, and what a mint said is not repeated.
+    let is_kept = !matches!(reply, Reply::Heard(_) | Reply::GivenBack | Reply::Swept);
+    if let Some(repeat) = context.repeat.filter(|_| is_kept) {
+        next.push_answer(repeat, reply.clone());
     }
     Step::Changed {
         next: Box::new(next),
@@ -189,12 +234,17 @@ impl Machine<'_> {
                 return Ok(Done::Nothing(self.started(running.id, running.started_at)));
             }
             Some(running) if !takeover => return Err(Refusal::SessionActive(running.id)),
-            Some(_) => self.stop(EndReason::UserEnded),
+            // It may have been a double click, so that nobody could talk in the first of the two.
+            Some(_) => self.stop_with(EndReason::UserEnded, Ending::may_have_failed),
             None => {}
         }
         if self.status().minutes_remaining == Minutes::ZERO {
             return Err(Refusal::NoCredits);
         }
+        let fresh = RunningSession {
+            terms: Some(Terms::of(self.state.granted_plan(self.policy), self.policy)),
+            ..fresh
+        };
         let (id, row) = (fresh.id, fresh.row(self.now));
         self.state.session = Some(fresh);
         self.writes.push(LedgerWrite::Session(row));
@@ -210,17 +260,22 @@ impl Machine<'_> {
             .as_mut()
             .filter(|running| running.id == id)
         {
-            session.last_heartbeat = now;
-            session.heard = true;
+            let is_news = !session.heard || now.since(session.last_sign) >= HEARTBEATS_APART;
+            session.hear(now);
             let session_minutes = session.shares_so_far(now).total;
             let status = self.status();
-            return Ok(Done::Changed(Reply::Heard(Heard {
+            let heard = Reply::Heard(Heard {
                 session_minutes,
                 total_minutes_used: status.minutes_used,
                 minutes_remaining: status.minutes_remaining,
                 seconds_remaining: status.seconds_remaining,
                 ended: None,
-            })));
+            });
+            return Ok(if is_news {
+                Done::Changed(heard)
+            } else {
+                Done::Nothing(heard)
+            });
         }
         let ended = self.ended(id)?;
         let status = self.status();
@@ -260,16 +315,32 @@ impl Machine<'_> {
         if let Some(period) = self.state.grants.period(&self.policy.catalogue) {
             adopt_period(self.state, period, self.now);
         }
-        let used_up = self.state.session.as_ref().is_some_and(|session| {
-            let ending = ending(self.state, session, self.policy);
-            ending.due <= self.now && ending.reason == EndReason::LimitReached
-        });
-        if used_up {
-            // The minutes were there until this instant, when the plan that granted them went.
-            self.stop(EndReason::LimitReached);
-        }
+        self.adopt_plan();
         self.record_period();
         Done::Changed(Reply::Plan(PlanOutcome::Applied))
+    }
+
+    /// From now on the running session has the plan that the user is granted now. Is it over that one's limit, it ends now:
+    /// the minutes were there until this instant, so it is billed by the plan that it ran under.
+    fn adopt_plan(&mut self) {
+        let plan = self.state.granted_plan(self.policy);
+        let Some(session) = &self.state.session else {
+            return;
+        };
+        let limit_reached = EndReason::LimitReached;
+        let ending = ending_now(self.state, session, self.now, limit_reached, self.policy);
+        let terms = Terms {
+            plan,
+            ..self.state.terms(session, self.policy).into_owned()
+        };
+        let (stop, reason) = stop(self.state, session, &terms);
+        if let Some(session) = &mut self.state.session {
+            session.terms = Some(terms);
+        }
+        if stop <= self.now && reason == limit_reached {
+            let ended = end_session(self.state, &ending, self.policy);
+            self.writes.extend(ended);
+        }
     }
 
     /// Drops rows that are written. While a session runs they wait: the next interval writes newer ones anyway, and a
@@ -288,8 +359,16 @@ impl Machine<'_> {
     }
 
     fn stop(&mut self, reason: EndReason) {
-        let ended = end_session(self.state, self.now, reason, self.now, self.policy);
-        self.writes.extend(ended);
+        self.stop_with(reason, |_| ());
+    }
+
+    fn stop_with(&mut self, reason: EndReason, change: impl FnOnce(&mut Ending)) {
+        if let Some(session) = &self.state.session {
+            let mut ending = ending_now(self.state, session, self.now, reason, self.policy);
+            change(&mut ending);
+            let ended = end_session(self.state, &ending, self.policy);
+            self.writes.extend(ended);
+        }
     }
 
     /// Tells the ledger how the current period stands.
@@ -349,43 +428,4 @@ fn adopt_period(state: &mut State, told: Period, now: Instant) {
     if let Ok(bounds) = Period::new(start, holding.end()) {
         state.period.bounds = bounds;
     }
-}
-
-/// Records that a token is about to be minted, on a state that is otherwise left alone: a session that is over is
-/// refused here and ended by whoever comes next.
-fn mint(
-    next: &mut State,
-    wanted: Option<SessionId>,
-    per_minute_max: usize,
-    now: Instant,
-    policy: &Policy,
-) -> Result<Minted, Refusal> {
-    const WINDOW: Duration = Duration::from_mins(1);
-
-    let mut present = next.clone();
-    settle(&mut present, now, policy);
-    let status = of_settled(&present, now, policy);
-    let session = match (&present.session, next.session.as_mut()) {
-        (Some(running), Some(session)) if wanted.is_none_or(|id| id == running.id) => session,
-        (None, _) if status.minutes_remaining == Minutes::ZERO => return Err(Refusal::NoCredits),
-        _ => return Err(Refusal::NoActiveSession),
-    };
-    session.mints.retain(|mint| now.since(*mint) < WINDOW);
-    if session.mints.len() >= per_minute_max {
-        let wait = session
-            .mints
-            .first()
-            .map_or(WINDOW, |oldest| oldest.plus(WINDOW).since(now));
-        return Err(Refusal::TooManyMints {
-            retry_after: Seconds::rounded_up(wait),
-        });
-    }
-    session.mints.push(now);
-    session.token_minted = true;
-    Ok(Minted {
-        session: session.id,
-        minutes_remaining: status.minutes_remaining,
-        seconds_remaining: status.seconds_remaining,
-        until: now.plus(time_remaining(&present, now, policy)),
-    })
 }

@@ -96,6 +96,52 @@ impl Instant {
         let millis = i64::try_from(span.as_millis()).unwrap_or(LATEST_MILLIS);
         Self::from_unix_millis(self.0.saturating_add(millis))
     }
+
+    /// This instant less `span`, at least the start of 1970.
+    #[must_use]
+    pub fn minus(self, span: Duration) -> Self {
+        let millis = i64::try_from(span.as_millis()).unwrap_or(LATEST_MILLIS);
+        Self::from_unix_millis(self.0.saturating_sub(millis))
+    }
+}
+
+/// A span of time in a state document, as whole milliseconds.
+pub(crate) mod millis {
+    use std::time::Duration;
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub fn serialize<S: Serializer>(span: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+        u64::try_from(span.as_millis())
+            .unwrap_or(u64::MAX)
+            .serialize(serializer)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+        u64::deserialize(deserializer).map(Duration::from_millis)
+    }
+
+    /// The same for a span that may be missing.
+    pub mod optional {
+        use std::time::Duration;
+
+        use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+        #[expect(clippy::ref_option, reason = "the form that serde asks for")]
+        pub fn serialize<S: Serializer>(
+            span: &Option<Duration>,
+            serializer: S,
+        ) -> Result<S::Ok, S::Error> {
+            span.map(|span| u64::try_from(span.as_millis()).unwrap_or(u64::MAX))
+                .serialize(serializer)
+        }
+
+        pub fn deserialize<'de, D: Deserializer<'de>>(
+            deserializer: D,
+        ) -> Result<Option<Duration>, D::Error> {
+            Ok(Option::<u64>::deserialize(deserializer)?.map(Duration::from_millis))
+        }
+    }
 }
 
 /// Whole minutes of talk: what is granted, used and billed.

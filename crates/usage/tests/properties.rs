@@ -61,6 +61,7 @@ fn play_both(settings: Settings, story: &[(Pause, Act)]) {
     let mut clock = Clock::new();
     let rules = Rules {
         stale_after: settings.stale_after,
+        heartbeat_interval: 30_000,
         session_max: settings.session_max,
         month_ends: month_ends(),
     };
@@ -78,7 +79,7 @@ fn play_both(settings: Settings, story: &[(Pause, Act)]) {
         }
         agree(&next, &scene);
         let revision = scene.state.as_ref().map_or(0, |state| state.revision);
-        let command = command(act, &mut scene, &mut sessions);
+        let command = command(act, at(now), &mut scene, &mut sessions);
         let reply = scene.apply(&command, at(told.max(day(ORIGIN).unix_millis())));
         let expected = match &command {
             Command::Start {
@@ -88,7 +89,14 @@ fn play_both(settings: Settings, story: &[(Pause, Act)]) {
             Command::End { session, reason } => next.end(number(*session), *reason),
             Command::Mint { .. } => {
                 assert_eq!(reply.is_ok(), next.running().is_some());
-                next.mint();
+                Ok(())
+            }
+            Command::HandOut {
+                session,
+                token_until,
+            } => {
+                let running = next.hand_out(number(*session), token_until.unix_millis());
+                assert_eq!(reply.is_ok(), running);
                 Ok(())
             }
             Command::ChangePlan { reset_usage, .. } => {
@@ -107,7 +115,7 @@ fn play_both(settings: Settings, story: &[(Pause, Act)]) {
             Err(Refusal::SessionNotFound) => Err(No::SessionNotFound),
             _ => Ok(()),
         };
-        if !matches!(command, Command::Mint { .. }) {
+        if !matches!(command, Command::Mint { .. } | Command::HandOut { .. }) {
             assert_eq!(refused, expected, "{command:?}");
         }
         if scene.state.as_ref().map_or(0, |state| state.revision) > revision {
@@ -190,7 +198,7 @@ fn play_swept(
                 assert_eq!(scene.status(time), status, "a sweep changes what is seen");
             }
         }
-        let command = command(act, &mut scene, &mut sessions);
+        let command = command(act, at(told), &mut scene, &mut sessions);
         replies.push(scene.apply(&command, at(told)));
     }
     let end = clock.wall.max(instant(&scene)) + 7_200_000;
@@ -259,16 +267,16 @@ proptest! {
 #[test]
 fn unknown_fields_survive_a_rewrite() {
     let mut scene = Scene::new();
-    scene.play("0:00 start, 1:00 beat");
+    scene.play("0:00 start, 1:00 beat, 1:10 mint");
     let mut json = serde_json::to_value(&scene.state).expect("JSON");
     let later = serde_json::json!({"kept": [1, 2, 3]});
-    for place in ["", "/period", "/session"] {
+    for place in ["", "/period", "/session", "/session/terms", "/mints"] {
         json.pointer_mut(place).expect("there")["of_a_later_version"] = later.clone();
     }
     scene.state = Some(serde_json::from_value::<State>(json).expect("a state"));
     scene.play("2:00 beat, 3:00 sweep, 4:00 basic, 5:00 mint, 6:00 reset, 7:00 sweep");
     let json = serde_json::to_value(&scene.state).expect("JSON");
-    for place in ["", "/period", "/session"] {
+    for place in ["", "/period", "/session", "/session/terms", "/mints"] {
         assert_eq!(
             json.pointer(place).expect("there")["of_a_later_version"],
             later,

@@ -1,4 +1,4 @@
-//! Section 2 of the design, about sessions: one line of story, one line of bill.
+//! Sessions: one line of story, one line of bill.
 
 #![allow(clippy::expect_used, reason = "the helpers of a test may panic")]
 
@@ -7,9 +7,7 @@ mod scene;
 use std::time::Duration;
 
 use scene::{Scene, session_id};
-use talktime_usage::{
-    Command, Context, EndReason, Policy, Refusal, Reply, Seconds, State, Step, WriteId, step,
-};
+use talktime_usage::{Catalogue, Command, EndReason, Policy, Refusal, Reply, Seconds};
 
 /// A free user's story, and the sessions in the ledger when it is over: `reason length minutes`.
 #[track_caller]
@@ -33,109 +31,95 @@ fn check_with(story: &str, policy: impl FnOnce(&mut Policy), sessions: &[&str]) 
 
 #[test]
 fn a_session_ends_at_its_last_minute_however_late_anyone_notices() {
-    // No heartbeat at all: the limit and the silence fall on the same instant, and the limit counts.
-    check("0:00 start, 10:00 look", &["limit_reached 10:00 10"]);
-    check("0:00 start, 10:00 end", &["limit_reached 10:00 10"]);
-    check("0:00 start, 10:01 beat", &["limit_reached 10:00 10"]);
-    check("0:00 start, 500:00 look", &["limit_reached 10:00 10"]);
-    check("0:00 start, 40d beat", &["limit_reached 10:00 10"]);
-    check("0:00 start, 9:59.999 look", &["running"]);
+    check("0:00 start, 10:00 talk", &["limit_reached 10:00 10"]);
     check(
-        "0:00 start, 5:00 beat, 9:59 beat, 10:00 beat",
+        "0:00 start, 9:30 talk, 10:00 end",
         &["limit_reached 10:00 10"],
     );
     check(
-        "0:00 start, 5:00 beat, 14:59 end",
+        "0:00 start, 9:30 talk, 10:01 beat",
         &["limit_reached 10:00 10"],
     );
     check(
-        "0:00 start, 0:30 mint, 70:00 fail",
+        "0:00 start, 9:30 talk, 500:00 look",
         &["limit_reached 10:00 10"],
     );
     check(
-        "0:00.001 start, 5:00 beat, 30:00 look",
+        "0:00 start, 9:30 talk, 40d beat",
+        &["limit_reached 10:00 10"],
+    );
+    check("0:00 start, 9:30 talk, 9:59.999 look", &["running"]);
+    // The last heartbeats may be late or lost: three intervals are no silence.
+    check(
+        "0:00 start, 8:30 talk, 14:59 end",
         &["limit_reached 10:00 10"],
     );
     check(
-        "0:00 start, 2:01 end, 3:00 start, 9:00 beat, 60:00 look",
+        "0:00 start, 9:00 beat, 70:00 fail",
+        &["limit_reached 10:00 10"],
+    );
+    check(
+        "0:00.001 start, 9:00.001 beat, 30:00 look",
+        &["limit_reached 10:00 10"],
+    );
+    check(
+        "0:00 start, 1:00 beat, 2:01 end, 3:00 start, 9:00 beat, 60:00 look",
         &["user_ended 2:01 3", "limit_reached 7:00 7"],
     );
     check(
-        "0:00 start, 8:59.999 end, 9:00 start, 600:00 look",
+        "0:00 start, 8:59.999 talk, 8:59.999 end, 9:00 start, 600:00 look",
         &["user_ended 8:59.999 9", "limit_reached 1:00 1"],
     );
 }
 
 #[test]
-fn a_silent_session_is_over_as_of_its_last_heartbeat() {
-    let on_basic =
-        |story: &str, sessions: &[&str]| check(&format!("0:00 basic, {story}"), sessions);
-    on_basic("0:00 start, 10:00 look", &["stale 0:00 1"]);
-    on_basic("0:00 start, 9:59.999 look", &["running"]);
-    on_basic("0:00 start, 9:59.999 beat, 19:59.998 look", &["running"]);
-    on_basic(
-        "0:00 start, 9:59.999 beat, 19:59.999 look",
-        &["stale 9:59.999 10"],
-    );
-    on_basic("0:00 start, 0:30 beat, 600:00 look", &["stale 0:30 1"]);
-    on_basic("0:00 start, 12:00 beat", &["stale 0:00 1"]);
-    on_basic(
-        "0:00 start, 8:00 beat, 16:00 beat, 50:00 end",
-        &["stale 16:00 16"],
-    );
-    // A look, a mint or a sweep is no sign of life.
-    on_basic(
-        "0:00 start, 4:00 look, 5:00 sweep, 6:00 mint, 10:00 look",
-        &["stale 0:00 1"],
-    );
-    // An end after a silence that is not too long is paid up to the end.
-    on_basic("0:00 start, 9:00 end", &["user_ended 9:00 9"]);
-}
-
-#[test]
-fn of_limit_and_silence_the_first_counts() {
-    check(
-        "0:00 start, 1:00 beat, 300:00 look",
-        &["limit_reached 10:00 10"],
-    );
-    check_with(
-        "0:00 start, 1:00 beat, 300:00 look",
-        |policy| policy.stale_after = Duration::from_mins(8),
-        &["stale 1:00 1"],
-    );
-    check_with(
-        "0:00 start, 2:00 beat, 300:00 look",
-        |policy| policy.stale_after = Duration::from_mins(8),
-        &["limit_reached 10:00 10"],
-    );
-}
-
-#[test]
 fn a_session_has_a_longest_time() {
-    let beats: Vec<String> = (1..20).map(|i| format!(", {}:00 beat", i * 9)).collect();
-    let beats = beats.concat();
     let check_max = |max: Option<u64>, story: &str, sessions: &[&str]| {
         check_with(
-            &format!("0:00 pro, 0:00 start{story}"),
+            &format!("0:00 pro, 0:00 start, {story}"),
             |policy| policy.session_max = max.map(Duration::from_mins),
             sessions,
         );
     };
-    check_max(Some(60), &beats, &["timeout 60:00 60"]);
-    check_max(None, &beats, &["running"]);
-    check_max(
-        Some(60),
-        ", 9:00 beat, 18:00 beat, 27:00 beat, 36:00 beat, 45:00 beat, 54:00 beat, 59:59.999 look",
-        &["running"],
-    );
-    // A cap at the limit's own instant: the limit counts, and so does the cap against silence.
+    check_max(Some(60), "171:00 talk", &["timeout 60:00 60"]);
+    check_max(None, "171:00 talk", &["running"]);
+    check_max(Some(60), "59:00 talk, 59:59.999 look", &["running"]);
+    check_max(Some(60), "59:00 talk, 171:00 look", &["timeout 60:00 60"]);
+    check_max(Some(60), "55:00 talk, 60:00 look", &["stale 55:30 56"]);
+    // A cap at the limit's own instant: the limit counts.
     check_with(
-        "0:00 start, 5:00 beat, 11:00 look",
+        "0:00 start, 9:00 talk, 11:00 look",
         |policy| policy.session_max = Some(Duration::from_mins(10)),
         &["limit_reached 10:00 10"],
     );
-    check_max(Some(10), ", 11:00 look", &["timeout 10:00 10"]);
-    check_max(Some(11), ", 12:00 look", &["stale 0:00 1"]);
+}
+
+#[test]
+fn what_a_session_started_under_stays_its_own() {
+    let plans = |minutes: u32| {
+        let json = format!(r#"{{"free": {{"minutes": 10}}, "basic": {{"minutes": {minutes}}}}}"#);
+        Catalogue::parse(&json).expect("valid")
+    };
+    let mut scene = Scene::new();
+    scene.play("0:00 basic, 0:00 start, 20:00 talk");
+    // The catalogue loses minutes, the cap and the silence get shorter: nothing ends in the past, nor before its own limit.
+    scene.policy.catalogue = plans(15);
+    scene.policy.session_max = Some(Duration::from_mins(5));
+    scene.policy.stale_after = Duration::from_secs(40);
+    assert_eq!(scene.status_at("20:30").minutes_limit.get(), 100);
+    scene.play("20:40 beat, 50:00 talk");
+    assert_eq!(scene.ledger.sessions_told(), ["running"]);
+    scene.play("60:00 talk");
+    assert_eq!(scene.ledger.sessions_told(), ["timeout 60:00 60"]);
+    // The next one runs under what is set now.
+    assert_eq!(
+        scene.try_start_at("61:00", false).map(|_| ()),
+        Err(Refusal::NoCredits)
+    );
+    // A plan that is changed by a command counts from that instant on.
+    let mut scene = Scene::new();
+    scene.play("0:00 basic, 0:00 start, 20:00 talk, 20:10 free");
+    assert_eq!(scene.ledger.sessions_told(), ["limit_reached 20:10 21"]);
 }
 
 #[test]
@@ -147,17 +131,63 @@ fn minutes_are_whole_rounded_up_once_a_session_and_at_least_one() {
     let mut scene = Scene::new();
     scene.play("0:00 start, 1:01 end, 2:00 start, 3:01 end, 4:00 start, 5:01 end");
     assert_eq!(scene.status_at("6:00").minutes_used.get(), 6);
-    assert_eq!(scene.state.expect("a user").period.billed_millis, 183_000);
 }
 
 #[test]
 fn a_session_that_failed_before_anybody_could_talk_is_free() {
     check("0:00 start, 0:20 fail", &["error 0:20 0"]);
-    check("0:00 start, 5:20 sweep, 9:00 fail", &["error 9:00 0"]);
+    check("0:00 start, 0:30 sweep, 1:00 fail", &["error 1:00 0"]);
+    // What the provider refused costs nothing.
+    check("0:00 start, 0:01 failedmint, 0:02 fail", &["error 0:02 0"]);
+    check("0:00 start, 0:01 mint, 0:02 fail", &["error 0:02 0"]);
+    // After a sign of life the user may have talked.
     check("0:00 start, 0:10 beat, 0:20 fail", &["error 0:20 1"]);
-    check("0:00 start, 0:10 mint, 0:20 fail", &["error 0:20 1"]);
+    check("0:00 start, 0:10 token, 0:20 fail", &["error 0:20 1"]);
     check("0:00 start, 0:20 end", &["user_ended 0:20 1"]);
-    check("0:00 start, 10:00 fail", &["limit_reached 10:00 10"]);
+    // Nothing takes longer than a minute to fail.
+    check("0:00 start, 1:00.001 fail", &["error 1:00.001 2"]);
+    check("0:00 start, 9:00 fail", &["stale 0:30 1"]);
+    check("0:00 start, 10:00 fail", &["stale 0:30 1"]);
+}
+
+#[test]
+fn so_is_one_that_was_started_twice_at_once() {
+    check(
+        "0:00 start, 0:00.050 takeover, 0:30 beat, 1:30 end",
+        &["user_ended 0:00.050 0", "user_ended 1:29.950 2"],
+    );
+    check(
+        "0:00 start, 0:10 beat, 0:20 takeover, 1:00 end",
+        &["user_ended 0:20 1", "user_ended 0:40 1"],
+    );
+    check(
+        "0:00 start, 1:01 takeover, 2:00 end",
+        &["user_ended 1:01 2", "user_ended 0:59 1"],
+    );
+}
+
+#[test]
+fn three_failures_in_a_period_are_free() {
+    let fails = |from: u32, to: u32| -> Vec<String> {
+        let fail = |n: u32| format!("{n}:00 start, {n}:01 fail");
+        (from..to).map(fail).collect()
+    };
+    check(
+        &fails(0, 5).join(", "),
+        &[
+            "error 0:01 0",
+            "error 0:01 0",
+            "error 0:01 0",
+            "error 0:01 1",
+            "error 0:01 1",
+        ],
+    );
+    // The next period has its own.
+    let mut scene = Scene::at("2026-11-30T23:50:00");
+    scene.play(&fails(0, 12).join(", "));
+    let minutes: Vec<_> = scene.ledger.sessions_told();
+    let paid = minutes.iter().filter(|told| told.ends_with(" 1")).count();
+    assert_eq!((minutes.len(), paid), (12, 7));
 }
 
 #[test]
@@ -177,11 +207,11 @@ fn one_session_at_a_time() {
     // One that is over already needs no takeover.
     check(
         "0:00 basic, 0:00 start, 11:00 start",
-        &["stale 0:00 1", "running"],
+        &["stale 0:30 1", "running"],
     );
     check(
         "0:00 basic, 0:00 start, 11:00 takeover",
-        &["stale 0:00 1", "running"],
+        &["stale 0:30 1", "running"],
     );
 }
 
@@ -189,6 +219,7 @@ fn one_session_at_a_time() {
 fn a_takeover_without_minutes_changes_nothing() {
     let mut scene = Scene::new();
     let first = scene.start().session;
+    scene.play("9:00 talk");
     let (before, ledger) = (scene.state.clone(), scene.ledger.clone());
     assert_eq!(
         scene.try_start_at("9:00.001", true).map(|_| ()),
@@ -201,7 +232,7 @@ fn a_takeover_without_minutes_changes_nothing() {
     assert_eq!(ended.session_minutes.get(), 10);
     // And so for a session that is over, and one that nobody settled yet.
     let mut scene = Scene::new();
-    scene.start();
+    scene.play("0:00 start, 9:30 talk");
     let before = scene.state.clone();
     for takeover in [false, true] {
         let refused = scene.try_start_at("10:00", takeover).map(|_| ());
@@ -252,7 +283,7 @@ fn a_start_is_recognised_by_its_session() {
 #[test]
 fn ending_twice_gives_the_first_answer() {
     let mut scene = Scene::new();
-    scene.start();
+    scene.play("0:00 start, 1:30 beat");
     let session = scene.session;
     let first = scene.end_at("2:30");
     let told = (first.session_minutes.get(), first.total_minutes_used.get());
@@ -264,7 +295,7 @@ fn ending_twice_gives_the_first_answer() {
     }
     // What ended by itself answers just so.
     let mut scene = Scene::new();
-    scene.start();
+    scene.play("0:00 start, 9:30 talk");
     let first = scene.end_at("12:00");
     assert_eq!(
         (first.reason, first.at),
@@ -293,7 +324,7 @@ fn a_heartbeat_after_the_end_tells_the_end() {
         let ended = heard.ended.clone().expect("over");
         assert_eq!(
             (ended.reason, ended.at),
-            (EndReason::Stale, scene.when("2:01"))
+            (EndReason::Stale, scene.when("2:31"))
         );
         assert_eq!(
             (heard.session_minutes.get(), heard.seconds_remaining),
@@ -320,54 +351,4 @@ fn a_session_that_never_was_is_not_found() {
         assert_eq!(scene.state, before);
     }
     assert_eq!(nobody.mint_at("3:00"), Err(Refusal::NoActiveSession));
-}
-
-#[test]
-fn tokens_are_minted_only_while_a_session_runs_and_not_too_often() {
-    let mut scene = Scene::new();
-    scene.start();
-    let minted = scene.mint_at("1:00").expect("minted");
-    assert_eq!(minted.until, scene.when("10:00"));
-    assert_eq!(minted.seconds_remaining.get(), 540);
-    scene.play("1:10 mint, 1:20 mint");
-    let retry_after = Seconds::rounded_up(Duration::from_secs(30));
-    assert_eq!(
-        scene.mint_at("1:30"),
-        Err(Refusal::TooManyMints { retry_after })
-    );
-    assert!(scene.mint_at("2:00").is_ok());
-    assert_eq!(scene.mint_at("10:00"), Err(Refusal::NoCredits));
-    // It neither ends nor bills.
-    assert_eq!(scene.ledger.sessions_told(), ["running"]);
-    let mut scene = Scene::new().on("basic");
-    scene.start();
-    assert_eq!(scene.mint_at("10:00"), Err(Refusal::NoActiveSession));
-}
-
-#[test]
-fn a_kept_answer_is_given_again() {
-    let scene = Scene::new();
-    let write = WriteId::parse("key").expect("an id");
-    let start = |state: Option<&State>, number, time: &str| {
-        let command = Command::Start {
-            session: session_id(number),
-            topic: None,
-            difficulty: None,
-            takeover: true,
-        };
-        let context = Context {
-            user: &scene.user,
-            now: scene.when(time),
-            policy: &scene.policy,
-            write: &write,
-            repeat: Some(&write),
-        };
-        step(state, &command, &context).expect("started")
-    };
-    let Step::Changed { next, reply, .. } = start(None, 1, "0:00") else {
-        panic!("not started")
-    };
-    for time in ["0:01", "5:00", "40d"] {
-        assert_eq!(start(Some(&next), 2, time), Step::Unchanged(reply.clone()));
-    }
 }

@@ -6,8 +6,8 @@ use talktime_polar::decision::{Action, Rules, decide};
 use talktime_polar::event::Event;
 use talktime_polar::signature::Delivery;
 use talktime_usage::{
-    Command, Context, EndReason, Instant, Policy, SessionId, State, Step, UserId, WriteId, status,
-    step,
+    Command, Context, EndReason, Instant, Policy, Repeat, SessionId, State, Step, UserId, WriteId,
+    status, step,
 };
 use uuid::Uuid;
 
@@ -260,12 +260,17 @@ impl Account {
 
     fn apply(&self, state: &mut Option<State>, command: &Command, mark: &str, now: Instant) {
         let write = WriteId::parse(mark).expect("a mark");
+        let repeat = Repeat {
+            id: write.clone(),
+            fingerprint: None,
+        };
         let context = Context {
             user: &self.user,
             now,
             policy: &self.policy,
             write: &write,
-            repeat: Some(&write),
+            repeat: Some(&repeat),
+            written_through: None,
         };
         let done = step(state.as_ref(), command, &context).expect("not refused");
         if let Step::Changed { next, .. } = done {

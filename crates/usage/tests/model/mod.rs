@@ -16,6 +16,7 @@ pub const TICK: i64 = 500;
 #[derive(Clone, Debug)]
 pub struct Rules {
     pub stale_after: i64,
+    pub heartbeat_interval: i64,
     pub session_max: Option<i64>,
     /// The ends of the calendar months, ascending, from that of the story's first instant on.
     pub month_ends: Vec<i64>,
@@ -29,6 +30,11 @@ pub struct Talk {
     pub end: i64,
     pub reason: EndReason,
     pub minutes: u32,
+    /// The period in which it ended.
+    ended_in: usize,
+    free: bool,
+    /// Whether it had a token and fell silent.
+    silent_with_token: bool,
     /// Its minutes by the number of the period. They stay, whatever period is cut off later.
     shares: BTreeMap<usize, u32>,
 }
@@ -39,7 +45,7 @@ struct Running {
     start: i64,
     last_heard: i64,
     heard: bool,
-    minted: bool,
+    token_until: Option<i64>,
 }
 
 #[derive(Clone, Debug)]
@@ -149,6 +155,7 @@ impl Model {
     pub fn millis_remaining(&self) -> i64 {
         let mut ahead = self.clone();
         ahead.rules.stale_after = i64::MAX / 4;
+        ahead.rules.heartbeat_interval = i64::MAX / 16;
         if ahead.running.is_none() && ahead.start(u32::MAX, false).is_err() {
             return 0;
         }
@@ -183,21 +190,35 @@ impl Model {
             return false;
         };
         let now = self.now;
+        let too_long = |max: i64| now >= running.start + max;
         if self.used_up(running, billed) {
-            self.finish(now, EndReason::LimitReached);
-        } else if self
-            .rules
-            .session_max
-            .is_some_and(|max| now >= running.start + max)
-        {
-            self.finish(now, EndReason::Timeout);
+            self.finish(EndReason::LimitReached, false);
+        } else if self.rules.session_max.is_some_and(too_long) {
+            self.finish(EndReason::Timeout, false);
         } else if now >= running.last_heard + self.rules.stale_after {
-            let last_heard = running.last_heard;
-            self.finish(last_heard, EndReason::Stale);
+            self.finish(EndReason::Stale, false);
         } else {
             return false;
         }
         true
+    }
+
+    /// The last instant that can be billed: where the minutes, or the longest time, are used up.
+    fn stop(&self) -> i64 {
+        let mut ahead = self.clone();
+        // Within this period: what the next one brings is not billed for a silence in this one.
+        ahead.rules.month_ends = vec![i64::MAX];
+        ahead.rules.stale_after = i64::MAX / 4;
+        ahead.rules.heartbeat_interval = i64::MAX / 16;
+        let billed = ahead.billed();
+        loop {
+            let running = ahead.running.as_ref().expect("a session runs");
+            let too_long = |max: i64| ahead.now >= running.start + max;
+            if ahead.used_up(running, billed) || ahead.rules.session_max.is_some_and(too_long) {
+                return ahead.now;
+            }
+            ahead.now += TICK;
+        }
     }
 
     /// Whether a millisecond more would be over the limit.
@@ -207,19 +228,48 @@ impl Model {
         billed + next > self.limit
     }
 
-    fn finish(&mut self, end: i64, reason: EndReason) {
-        let running = self.running.take().expect("a session runs");
-        let free = reason == EndReason::Error && !running.heard && !running.minted;
-        let whole = minutes(end - running.start).max(1);
-        let shares = self.shares(running.start, end, whole);
+    /// The session is over now: by itself, by a command, or for another session (`failed`).
+    fn finish(&mut self, reason: EndReason, failed: bool) {
+        let running = self.running.clone().expect("a session runs");
+        let (mut end, mut reason, mut until) = (self.now, reason, self.now);
+        let is_silent = self.now - running.last_heard > 3 * self.rules.heartbeat_interval;
+        if is_silent || reason == EndReason::Stale {
+            reason = EndReason::Stale;
+            until = self
+                .now
+                .min(running.last_heard + self.rules.heartbeat_interval);
+            let silences = self.of_this_period(|talk| talk.silent_with_token);
+            if let Some(token_until) = running.token_until
+                && silences >= 2
+            {
+                until = until.max(token_until.min(self.stop()));
+            }
+            end = until.min(self.now);
+        }
+        self.running = None;
+        let free = (reason == EndReason::Error || (failed && reason != EndReason::Stale))
+            && !running.heard
+            && end - running.start <= 60_000
+            && self.of_this_period(|talk| talk.free) < 3;
+        let whole = minutes(until - running.start).max(1);
+        let shares = self.shares(running.start, until, whole);
         self.talks.push(Talk {
             session: running.session,
             start: running.start,
             end,
             reason,
             minutes: if free { 0 } else { whole },
+            ended_in: self.cuts.len(),
+            free,
+            silent_with_token: reason == EndReason::Stale && running.token_until.is_some(),
             shares: if free { BTreeMap::new() } else { shares },
         });
+    }
+
+    fn of_this_period(&self, is: impl Fn(&Talk) -> bool) -> usize {
+        let current = self.cuts.len();
+        let ended_here = self.talks.iter().filter(|talk| talk.ended_in == current);
+        ended_here.filter(|talk| is(talk)).count()
     }
 
     pub fn start(&mut self, session: u32, takeover: bool) -> Result<(), No> {
@@ -227,7 +277,7 @@ impl Model {
             if !takeover {
                 return Err(No::SessionActive);
             }
-            self.finish(self.now, EndReason::UserEnded);
+            self.finish(EndReason::UserEnded, true);
         }
         if self.remaining() == 0 {
             return Err(No::Credits);
@@ -237,13 +287,13 @@ impl Model {
             start: self.now,
             last_heard: self.now,
             heard: false,
-            minted: false,
+            token_until: None,
         });
         Ok(())
     }
 
     fn known(&self, session: u32) -> Result<(), No> {
-        let mut last = self.talks.iter().rev().take(4);
+        let mut last = self.talks.iter().rev().take(8);
         if last.any(|talk| talk.session == session) {
             Ok(())
         } else {
@@ -264,16 +314,25 @@ impl Model {
 
     pub fn end(&mut self, session: u32, reason: EndReason) -> Result<(), No> {
         if self.running() == Some(session) {
-            self.finish(self.now, reason);
+            self.finish(reason, false);
             return Ok(());
         }
         self.known(session)
     }
 
-    pub fn mint(&mut self) {
-        if let Some(running) = &mut self.running {
-            running.minted = true;
+    /// A token is handed out. False where that session does not run.
+    pub fn hand_out(&mut self, session: u32, until: i64) -> bool {
+        let now = self.now;
+        let Some(running) = &mut self.running else {
+            return false;
+        };
+        if running.session != session {
+            return false;
         }
+        running.last_heard = now;
+        running.heard = true;
+        running.token_until = running.token_until.max(Some(until));
+        true
     }
 
     /// Whether a reset now would cut at a second of its own. The model leaves the others to the examples.
@@ -293,7 +352,7 @@ impl Model {
             .as_ref()
             .is_some_and(|running| self.used_up(running, billed))
         {
-            self.finish(self.now, EndReason::LimitReached);
+            self.finish(EndReason::LimitReached, false);
         }
     }
 }

@@ -14,9 +14,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use talktime_usage::{
-    Command, Context, EndReason, EventOrder, Heard, Instant, LedgerWrite, Minted, Period,
-    PlanOutcome, Policy, Refusal, Reply, Roster, RosterEntry, SessionId, Source, Started, State,
-    Status, Step, Stopped, SubscriptionId, UserId, WriteId, rows_to_write, status, step,
+    Command, Context, EndReason, EventOrder, Heard, Instant, LedgerWrite, MintLimits, Minted,
+    Period, PlanOutcome, Policy, Refusal, Reply, Roster, RosterEntry, SessionId, Source, Started,
+    State, Status, Step, Stopped, SubscriptionId, UserId, WriteId, clock_ahead, rows_to_write,
+    status, step,
 };
 use uuid::Uuid;
 
@@ -84,6 +85,12 @@ pub fn session_id(number: u32) -> SessionId {
     SessionId::new(Uuid::from_u128(u128::from(number)))
 }
 
+/// Few, so that a test gets to the bound soon.
+pub const MINT_LIMITS: MintLimits = MintLimits {
+    per_minute_max: 3,
+    tries_per_minute_max: 8,
+};
+
 impl Scene {
     /// A user never seen before, with the default settings. Times such as `5:00` count from `origin`.
     pub fn at(origin: &str) -> Self {
@@ -147,6 +154,7 @@ impl Scene {
             policy: &self.policy,
             write: &write,
             repeat: None,
+            written_through: None,
         };
         match step(self.state.as_ref(), command, &context)? {
             Step::Unchanged(reply) => Ok(reply),
@@ -171,7 +179,9 @@ impl Scene {
         let before = self.state.as_ref();
         assert_eq!(next.revision, before.map_or(0, |state| state.revision) + 1);
         assert!(next.instant >= now);
-        assert!(before.is_none_or(|state| next.instant >= state.instant));
+        assert!(before.is_none_or(|state| {
+            next.instant >= state.instant || clock_ahead(state, now).is_some()
+        }));
         for write in writes {
             let sent = next.outbox.iter().any(|sent| sent.write == *write);
             let replaced = next.outbox.iter().any(|sent| write.supersedes(&sent.write));
@@ -257,15 +267,43 @@ impl Scene {
             .expect("ended")
     }
 
+    /// A token is asked for; the provider has not answered yet.
     pub fn mint_at(&mut self, time: &str) -> Result<Minted, Refusal> {
         let mint = Command::Mint {
             session: Some(self.session),
-            per_minute_max: 3,
+            limits: MINT_LIMITS,
         };
         match self.apply(&mint, self.when(time))? {
             Reply::Minted(minted) => Ok(minted),
             other => panic!("{other:?}"),
         }
+    }
+
+    /// A token that lives until `until` is handed out.
+    pub fn hand_out_at(&mut self, time: &str, until: Instant) -> Result<Minted, Refusal> {
+        let hand_out = Command::HandOut {
+            session: self.session,
+            token_until: until,
+        };
+        match self.apply(&hand_out, self.when(time))? {
+            Reply::Minted(minted) => Ok(minted),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// A token is asked for, and handed out at once; it lives until the session is stopped.
+    pub fn token_at(&mut self, time: &str) -> Result<Minted, Refusal> {
+        let minted = self.mint_at(time)?;
+        self.hand_out_at(time, minted.until)
+    }
+
+    /// A token is asked for, and the provider gives none.
+    pub fn failed_mint_at(&mut self, time: &str) -> Result<(), Refusal> {
+        let minted = self.mint_at(time)?;
+        let failed = Command::MintFailed { mint: minted.at };
+        let reply = self.apply(&failed, self.when(time))?;
+        assert_eq!(reply, Reply::GivenBack);
+        Ok(())
     }
 
     /// The alarm fires; the ledger has everything.
@@ -348,6 +386,17 @@ impl Scene {
         status(&self.user, self.state.as_ref(), now, &self.policy)
     }
 
+    fn talk_until(&mut self, now: Instant) {
+        let session = self.session;
+        let running = self.state.as_ref().and_then(|state| state.session.as_ref());
+        let mut next = running.expect("a session runs").last_sign;
+        while next < now {
+            next = next.plus(Duration::from_secs(30)).min(now);
+            let heard = self.apply(&Command::Heartbeat { session }, next);
+            assert!(heard.is_ok(), "{heard:?}");
+        }
+    }
+
     /// Plays a story such as `0:00 start, 5:00 beat, 30:00 look`.
     pub fn play(&mut self, story: &str) -> &mut Self {
         for line in story.split(", ") {
@@ -358,11 +407,18 @@ impl Scene {
                 "start" => self.try_start_at(time, false).map(|_| ()),
                 "takeover" => self.try_start_at(time, true).map(|_| ()),
                 "beat" => self.try_heartbeat_at(time, session).map(|_| ()),
+                // The client is well: a heartbeat every 30 seconds, up to this time.
+                "talk" => {
+                    self.talk_until(now);
+                    Ok(())
+                }
                 "end" => self
                     .try_end_at(time, session, EndReason::UserEnded)
                     .map(|_| ()),
                 "fail" => self.try_end_at(time, session, EndReason::Error).map(|_| ()),
+                "token" => self.token_at(time).map(|_| ()),
                 "mint" => self.mint_at(time).map(|_| ()),
+                "failedmint" => self.failed_mint_at(time),
                 "sweep" => {
                     self.sweep(now);
                     Ok(())

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
-use talktime_usage::{Catalogue, Command, EndReason, Instant, Period, SessionId};
+use talktime_usage::{Catalogue, Command, EndReason, Instant, MintLimits, Period, SessionId};
 
 use crate::model::TICK;
 use crate::scene::{Scene, day, period, session_id};
@@ -26,6 +26,11 @@ pub enum Act {
     Heartbeat(Index),
     End(Index, EndReason),
     Mint,
+    /// A token that lives for so long is handed out.
+    HandOut {
+        index: Index,
+        lives: i64,
+    },
     Plan {
         plan: usize,
         reset: bool,
@@ -61,7 +66,7 @@ fn pause() -> impl Strategy<Value = Pause> {
         1 => ticks(0, 2_000).prop_map(Pause::Millis),
         1 => ticks(-200, 200).prop_map(Pause::MonthEnd),
         1 => (1..70_i64).prop_map(|days| Pause::Millis(days * 86_400_000)),
-        1 => ticks(0, 400).prop_map(Pause::Back),
+        1 => ticks(0, 60).prop_map(Pause::Back),
     ]
 }
 
@@ -77,6 +82,7 @@ pub fn act() -> impl Strategy<Value = Act> {
         7 => any::<Index>().prop_map(Act::Heartbeat),
         3 => (any::<Index>(), reason).prop_map(|(session, reason)| Act::End(session, reason)),
         1 => Just(Act::Mint),
+        3 => (any::<Index>(), ticks(10, 900)).prop_map(|(index, lives)| Act::HandOut { index, lives }),
         2 => (0..PLANS.len(), reset).prop_map(|(plan, reset)| Act::Plan { plan, reset }),
         1 => Just(Act::Sweep),
     ]
@@ -166,8 +172,13 @@ impl Clock {
     }
 }
 
-/// The command of an act, given the sessions started so far.
-pub fn command(act: &Act, scene: &mut Scene, sessions: &mut Vec<SessionId>) -> Command {
+/// The command of an act at `now`, given the sessions started so far.
+pub fn command(
+    act: &Act,
+    now: Instant,
+    scene: &mut Scene,
+    sessions: &mut Vec<SessionId>,
+) -> Command {
     // The last session as often as all others.
     let pick = |index: &Index, sessions: &[SessionId]| {
         let at = index.index(2 * sessions.len() + 1);
@@ -197,7 +208,14 @@ pub fn command(act: &Act, scene: &mut Scene, sessions: &mut Vec<SessionId>) -> C
         },
         Act::Mint => Command::Mint {
             session: None,
-            per_minute_max: 1_000,
+            limits: MintLimits {
+                per_minute_max: 1_000,
+                tries_per_minute_max: 1_000,
+            },
+        },
+        Act::HandOut { index, lives } => Command::HandOut {
+            session: pick(index, sessions),
+            token_until: now.plus(Duration::from_millis(lives.unsigned_abs())),
         },
         Act::Plan { plan, reset } => {
             scene.change("manual", Some(PLANS[*plan].0), None, *reset, None)

@@ -1,0 +1,91 @@
+//! Realtime tokens: asked for, handed out, or not to be had.
+//!
+//! These commands neither end nor bill anything, so they work on the state as it is: a session that is over is refused
+//! here, and ended by whoever comes next.
+
+use crate::command::{Command, Minted, Refusal, Reply};
+use crate::ids::SessionId;
+use crate::mints::MintLimits;
+use crate::policy::Policy;
+use crate::settle::{settle, time_remaining};
+use crate::state::State;
+use crate::status::of_settled;
+use crate::time::{Instant, Minutes};
+
+/// Carries out a command about a token; `None` for any other command.
+pub(crate) fn step(
+    next: &mut State,
+    command: &Command,
+    now: Instant,
+    policy: &Policy,
+) -> Option<Result<Reply, Refusal>> {
+    let done = match command {
+        Command::Mint { session, limits } => mint(next, *session, *limits, now, policy),
+        Command::HandOut {
+            session,
+            token_until,
+        } => hand_out(next, *session, *token_until, now, policy),
+        Command::MintFailed { mint } => {
+            next.mints.give_back(*mint);
+            return Some(Ok(Reply::GivenBack));
+        }
+        _ => return None,
+    };
+    Some(done.map(Reply::Minted))
+}
+
+/// Takes a place among the user's mints. It costs nothing and is no sign of life: the provider may refuse.
+fn mint(
+    next: &mut State,
+    wanted: Option<SessionId>,
+    limits: MintLimits,
+    now: Instant,
+    policy: &Policy,
+) -> Result<Minted, Refusal> {
+    let minted = running(next, wanted, now, policy)?;
+    next.mints
+        .reserve(now, limits)
+        .map_err(|retry_after| Refusal::TooManyMints { retry_after })?;
+    Ok(minted)
+}
+
+/// From now on the user can talk with it, whatever is heard of the session. A session that ended or was replaced while
+/// the provider answered gets no token.
+fn hand_out(
+    next: &mut State,
+    wanted: SessionId,
+    token_until: Instant,
+    now: Instant,
+    policy: &Policy,
+) -> Result<Minted, Refusal> {
+    let minted = running(next, Some(wanted), now, policy)?;
+    if let Some(session) = &mut next.session {
+        session.hear(now);
+        session.token_until = session.token_until.max(Some(token_until));
+    }
+    Ok(minted)
+}
+
+/// The session that runs at `now`, and what is left for it.
+fn running(
+    state: &State,
+    wanted: Option<SessionId>,
+    now: Instant,
+    policy: &Policy,
+) -> Result<Minted, Refusal> {
+    let mut present = state.clone();
+    settle(&mut present, now, policy);
+    let status = of_settled(&present, now, policy);
+    let session = match &present.session {
+        Some(running) if wanted.is_none_or(|id| id == running.id) => running.id,
+        None if status.minutes_remaining == Minutes::ZERO => return Err(Refusal::NoCredits),
+        _ => return Err(Refusal::NoActiveSession),
+    };
+    Ok(Minted {
+        session,
+        at: now,
+        minutes_remaining: status.minutes_remaining,
+        seconds_remaining: status.seconds_remaining,
+        until: now.plus(time_remaining(&present, now, policy)),
+    })
+}
