@@ -33,18 +33,42 @@ async fn a_free_user_is_stopped_at_exactly_ten_minutes_however_late_the_next_cal
 }
 
 #[tokio::test]
-async fn a_session_that_never_sent_a_heartbeat_is_billed_to_its_limit_or_its_silence() {
-    // Ten minutes of silence and the tenth minute fall on the same instant: the limit counts.
-    let bench = Bench::new().await;
-    let session = bench.start("anna").await;
-    bench.seconds(3_600);
-    let ended = bench.end("anna", &session).await.ok();
-    assert_eq!(ended["endReason"], "limit_reached");
-    assert_eq!(ended["sessionMinutes"], 10);
+async fn a_session_that_never_sent_a_heartbeat_does_not_cost_the_month() {
+    for late in [600, 3_000] {
+        let bench = Bench::new().await;
+        let session = bench.start("anna").await;
+        bench.seconds(late);
+        let ended = bench.end("anna", &session).await.ok();
+        assert_eq!(ended["endReason"], "stale");
+        assert_eq!(ended["sessionMinutes"], 1);
+        assert_eq!(ended["endedAt"], "2026-11-10T12:00:30Z");
+    }
 }
 
 #[tokio::test]
-async fn a_silent_session_is_over_as_of_its_last_heartbeat() {
+async fn whoever_notices_a_silence_it_costs_the_same() {
+    let takeover = json!({"takeover": true});
+    for late in [100, 480, 700] {
+        let bench = Bench::new().await;
+        bench.plan("anna", "pro", "upgrade").await;
+        let session = bench.start("anna").await;
+        bench.talk("anna", &session, 60).await;
+        bench.seconds(late);
+        let _ = bench
+            .post("anna", "/api/session/start", takeover.clone())
+            .await
+            .ok();
+        let ended = bench.heartbeat("anna", &session).await.ok();
+        assert_eq!(
+            ended["ended"],
+            json!({"endReason": "stale", "endedAt": "2026-11-10T12:01:30Z", "sessionMinutes": 2}),
+            "{late} s"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_silent_session_is_over_an_interval_after_its_last_heartbeat() {
     let bench = Bench::new().await;
     bench.plan("anna", "pro", "upgrade").await;
     let session = bench.start("anna").await;
@@ -56,10 +80,10 @@ async fn a_silent_session_is_over_as_of_its_last_heartbeat() {
     assert_eq!(bench.status("anna").await["minutesUsed"], 3);
     let ended = bench.end("anna", &session).await.ok();
     assert_eq!(ended["endReason"], "stale");
-    assert_eq!(ended["endedAt"], "2026-11-10T12:02:30Z");
+    assert_eq!(ended["endedAt"], "2026-11-10T12:03:00Z");
     assert_eq!(
         bench.rows("SELECT minutes_used, ended_at - started_at, end_reason FROM usage_sessions"),
-        ["3|150|stale"]
+        ["3|180|stale"]
     );
 }
 
@@ -71,6 +95,7 @@ async fn the_longest_session_is_an_hour_or_what_the_variable_says() {
         .await;
     let session = bench.start("anna").await;
     assert_eq!(bench.status("anna").await["secondsRemaining"], 180);
+    bench.talk("anna", &session, 120).await;
     bench.seconds(500);
     let ended = bench.end("anna", &session).await.ok();
     assert_eq!(ended["endReason"], "timeout");
@@ -96,7 +121,7 @@ async fn minutes_are_rounded_up_once_for_each_session() {
 }
 
 #[tokio::test]
-async fn a_clock_that_steps_back_changes_nothing() {
+async fn a_clock_that_steps_back_takes_nothing_back() {
     let bench = Bench::new().await;
     let session = bench.start("anna").await;
     bench.seconds(125);
@@ -104,17 +129,27 @@ async fn a_clock_that_steps_back_changes_nothing() {
         bench.heartbeat("anna", &session).await.ok()["minutesUsed"],
         3
     );
+    bench.set("2026-11-10T12:01:30Z");
+    let heard = bench.heartbeat("anna", &session).await.ok();
+    assert_eq!(
+        (&heard["minutesUsed"], &heard["secondsRemaining"]),
+        (&json!(3), &json!(475))
+    );
+    // Further back than clocks differ: what was talked stays, and time goes on from there.
     bench.set("2026-10-01T00:00:00Z");
     let heard = bench.heartbeat("anna", &session).await.ok();
-    assert_eq!(heard["minutesUsed"], 3);
-    assert_eq!(heard["secondsRemaining"], 475);
+    assert_eq!(
+        (&heard["minutesUsed"], &heard["secondsRemaining"]),
+        (&json!(3), &json!(475))
+    );
     assert_eq!(
         bench.status("anna").await["periodStart"],
         "2026-11-01T00:00:00Z"
     );
+    bench.talk("anna", &session, 60).await;
     let ended = bench.end("anna", &session).await.ok();
-    assert_eq!(ended["sessionMinutes"], 3);
-    assert_eq!(ended["endedAt"], "2026-11-10T12:02:05Z");
+    assert_eq!(ended["sessionMinutes"], 4);
+    assert_eq!(ended["endedAt"], "2026-10-01T00:01:00Z");
 }
 
 #[tokio::test]

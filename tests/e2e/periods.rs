@@ -68,11 +68,11 @@ async fn silence_before_the_boundary_is_found_after_it() {
     let ended = bench.end("anna", &session).await.ok();
     assert_eq!(
         (&ended["endReason"], &ended["sessionMinutes"]),
-        (&json!("stale"), &json!(4))
+        (&json!("stale"), &json!(5))
     );
     assert_eq!(
         bench.rows(PERIODS),
-        ["1793491200|1796083200|4|1", "1796083200|1798761600|0|0"]
+        ["1793491200|1796083200|5|1", "1796083200|1798761600|0|0"]
     );
 }
 
@@ -83,7 +83,7 @@ async fn the_last_day_of_a_month_resets_nothing() {
         .build()
         .await;
     let session = bench.start("anna").await;
-    bench.seconds(240);
+    bench.talk("anna", &session, 240).await;
     let _ = bench.end("anna", &session).await.ok();
     bench.set("2026-11-30T23:59:59Z");
     assert_eq!(bench.status("anna").await["minutesUsed"], 4);

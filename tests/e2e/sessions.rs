@@ -43,7 +43,8 @@ async fn a_session_is_metered_from_start_to_end() {
         json!({"minutesUsed": 2, "totalMinutesUsed": 2, "minutesRemaining": 8, "secondsRemaining": 510})
     );
 
-    bench.seconds(211);
+    bench.talk("anna", &session, 180).await;
+    bench.seconds(31);
     let status = bench.status("anna").await;
     assert_eq!(
         status["minutesUsed"], 6,
@@ -56,7 +57,7 @@ async fn a_session_is_metered_from_start_to_end() {
     assert_eq!(
         status["activeSession"],
         json!({
-            "sessionId": session, "startedAt": "2026-11-10T12:00:00Z", "lastHeartbeatAt": "2026-11-10T12:01:30Z",
+            "sessionId": session, "startedAt": "2026-11-10T12:00:00Z", "lastHeartbeatAt": "2026-11-10T12:04:30Z",
             "minutesUsed": 6, "topic": "Ordering coffee", "difficulty": "beginner",
         })
     );

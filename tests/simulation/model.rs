@@ -20,9 +20,13 @@ macro_rules! ensure {
 }
 pub(crate) use ensure;
 
-/// How long a session may last, and how long it may be silent: the defaults of `spin.toml`.
+/// How long a session may last, and how often a heartbeat is asked for: the defaults of `spin.toml`.
 const LONGEST_MILLIS: i64 = 60 * 60_000;
-const STALE_MILLIS: i64 = 600_000;
+const INTERVAL_MILLIS: i64 = 30_000;
+
+/// How soon a session must fail to be free, and how many are in a period.
+const FREE_MILLIS: i64 = 60_000;
+const FREE_FAILURES: usize = 3;
 
 /// Requests with a key that may yet be sent again. More than Talktime remembers the answers of.
 const KEYED_KEPT: usize = 12;
@@ -271,6 +275,11 @@ impl User {
 
     fn observe_ended(&mut self, ended: &EndedSession, span: Span) -> Checked {
         let started = ended.started_at.unix_millis();
+        let ends = self
+            .sessions
+            .values()
+            .filter_map(|other| other.end.as_ref());
+        let free_so_far = ends.filter(|end| end.minutes == 0).count();
         let session = self.session(&ended.id.to_string(), started, span)?;
         let end = End {
             at: ended.ended_at.unix_millis(),
@@ -285,14 +294,15 @@ impl User {
             );
             return Ok(());
         }
-        session.check_end(&end, span)?;
+        session.check_end(&end, span, free_so_far)?;
         session.end = Some(end);
         Ok(())
     }
 }
 
 impl Session {
-    fn check_end(&self, end: &End, span: Span) -> Checked {
+    /// `free_so_far` are the user's sessions that cost nothing.
+    fn check_end(&self, end: &End, span: Span, free_so_far: usize) -> Checked {
         let Self { label, started, .. } = self;
         let lasted = end.at - started;
         ensure!(
@@ -305,9 +315,11 @@ impl Session {
             .expect("short")
             .div_ceil(60_000)
             .max(1);
-        // A failure before any sign of life is free.
-        let may_be_free = end.reason == "error" && self.heard.is_empty();
-        let must_be_free = end.reason == "error" && self.beats.is_empty();
+        // A failure before any sign of life is free, if it is soon: an error, or another session in its place.
+        let soon = lasted <= FREE_MILLIS && matches!(end.reason, "error" | "user_ended");
+        let may_be_free = soon && self.heard.is_empty();
+        let must_be_free =
+            soon && end.reason == "error" && self.beats.is_empty() && free_so_far < FREE_FAILURES;
         ensure!(
             (end.minutes == whole && !must_be_free) || (end.minutes == 0 && may_be_free),
             "#{label} lasted {lasted} ms and cost {} minutes ({})",
@@ -328,15 +340,16 @@ impl Session {
                 );
             }
             "stale" => {
+                // Billed an interval past the last sign of life, and called silent no sooner than three after it.
+                let last = end.at - INTERVAL_MILLIS;
                 ensure!(
-                    end.at + STALE_MILLIS <= span.to,
+                    last + 3 * INTERVAL_MILLIS < span.to,
                     "#{label} is called stale too early"
                 );
-                let beaten = end.at == *started || self.beats.iter().any(|beat| beat.holds(end.at));
+                let beaten = last == *started || self.beats.iter().any(|beat| beat.holds(last));
                 ensure!(
                     beaten,
-                    "#{label} went silent at {}, without a heartbeat then",
-                    end.at
+                    "#{label} went silent at {last}, without a heartbeat then"
                 );
             }
             _ => {}

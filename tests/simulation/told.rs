@@ -80,11 +80,8 @@ pub fn first_answer(user: &mut User, ask: &Ask, body: &Value) -> Result<bool, St
     else {
         return Ok(true);
     };
-    // What was not carried out, such as the heartbeat of a session that had ended, is answered anew.
-    let told = match ask.act {
-        Act::Heartbeat { .. } => body["ended"].is_null(),
-        _ => !matches!(ask.act, Act::Plan { .. }),
-    };
+    // A heartbeat is answered anew each time: what it said is not true for long.
+    let told = !matches!(ask.act, Act::Heartbeat { .. } | Act::Plan { .. });
     let is_kept = issued - keyed.number <= ANSWERS_KEPT;
     let before = keyed.answered.take();
     if !is_kept && before.as_ref() != Some(body) {
