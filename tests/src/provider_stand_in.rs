@@ -1,23 +1,29 @@
 //! A stand-in for both voice providers on a local port. It checks what it is asked as they would, records it, and
 //! answers well or badly as a test wants.
 
-use std::convert::Infallible;
+mod bodies;
+mod providers;
+
+use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response, StatusCode};
-use http_body_util::combinators::BoxBody;
-use http_body_util::{BodyExt, Full};
-use hyper::body::{Frame, Incoming};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use talktime_host::VirtualClock;
 use talktime_usage::Instant;
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 use tokio::task::{JoinHandle, JoinSet};
+
+use bodies::{Body, cut_off, endless, full};
+use providers::{error_document, provider_answer};
 
 /// The key that the stand-in takes as `OpenAI`.
 pub const OPENAI_KEY: &str = "sk-long-lived-7e1d0a52";
@@ -33,8 +39,14 @@ pub const CANARY: &str = "canary-5c1f6e";
 pub enum Behaviour {
     /// As the provider does when all is well, and with 400 to a request that the provider would refuse.
     Ok,
+    /// As above, but only once [`ProviderStandIn::release`] is called.
+    Held,
     /// With this status and the provider's error document.
     Status(u16),
+    /// The same, with that `Retry-After`.
+    RetryAfter(u16, &'static str),
+    /// With 204, hence without a body.
+    NoContent,
     /// Not at all: the connection stays open.
     Hang,
     /// With 200 and half a body, after which the connection stays open.
@@ -47,6 +59,10 @@ pub enum Behaviour {
     OtherJson,
     /// With 200 and a right answer behind 128 KiB of nothing.
     TooLong,
+    /// Not at all: the connection is closed.
+    Cut,
+    /// With 200 and half a body, after which the connection is closed.
+    CutInBody,
     /// With 307 to another path of its own, where it would answer well.
     Redirect,
 }
@@ -73,6 +89,8 @@ pub struct ProviderStandIn {
 
 struct Shared {
     state: Mutex<State>,
+    /// A permit for each held request that may be answered.
+    released: Semaphore,
 }
 
 struct State {
@@ -95,6 +113,7 @@ impl ProviderStandIn {
                 requests: Vec::new(),
                 clock: None,
             }),
+            released: Semaphore::new(0),
         });
         let server = tokio::spawn(serve(listener, Arc::clone(&shared)));
         Self {
@@ -118,6 +137,18 @@ impl ProviderStandIn {
     /// Says how it answers from now on.
     pub fn behave(&self, behaviour: Behaviour) {
         self.shared.state().behaviour = behaviour;
+    }
+
+    /// Answers one request that is [`Behaviour::Held`].
+    pub fn release(&self) {
+        self.shared.released.add_permits(1);
+    }
+
+    /// Waits until that many requests have come.
+    pub async fn asked(&self, count: usize) {
+        while self.shared.state().requests.len() < count {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
     }
 
     /// All requests that came, the first one first.
@@ -179,15 +210,28 @@ async fn serve(listener: TcpListener, shared: Arc<Shared>) {
     }
 }
 
-type Body = BoxBody<Bytes, Infallible>;
+async fn answer(request: Request<Incoming>, shared: &Shared) -> io::Result<Response<Body>> {
+    let request = read(request).await;
+    let (behaviour, now) = {
+        let mut state = shared.state();
+        state.requests.push(request.clone());
+        (state.behaviour, state.now())
+    };
+    if behaviour == Behaviour::Held
+        && let Ok(permit) = shared.released.acquire().await
+    {
+        permit.forget();
+    }
+    behave(behaviour, &request, now).await
+}
 
-async fn answer(request: Request<Incoming>, shared: &Shared) -> Result<Response<Body>, Infallible> {
+async fn read(request: Request<Incoming>) -> RecordedRequest {
     let (parts, body) = request.into_parts();
     let body = body
         .collect()
         .await
         .map_or_else(|_| Bytes::new(), http_body_util::Collected::to_bytes);
-    let request = RecordedRequest {
+    RecordedRequest {
         method: parts.method,
         path: parts
             .uri
@@ -195,20 +239,37 @@ async fn answer(request: Request<Incoming>, shared: &Shared) -> Result<Response<
             .map_or_else(String::new, ToString::to_string),
         headers: parts.headers,
         body: serde_json::from_slice(&body).unwrap_or(Value::Null),
-    };
-    let (behaviour, now) = {
-        let mut state = shared.state();
-        state.requests.push(request.clone());
-        (state.behaviour, state.now())
-    };
-    let good = || match provider_answer(&request, now) {
-        Ok(body) => json_response(200, &body),
-        Err(complaint) => json_response(400, &error_document(400, complaint)),
-    };
+    }
+}
+
+/// The answer to a request that came at `now`. An error closes the connection.
+async fn behave(
+    behaviour: Behaviour,
+    request: &RecordedRequest,
+    now: Instant,
+) -> io::Result<Response<Body>> {
     Ok(match behaviour {
-        Behaviour::Ok => good(),
+        Behaviour::Ok | Behaviour::Held => match provider_answer(request, now) {
+            Ok(body) => json_response(200, &body),
+            Err(complaint) => {
+                let document = error_document(complaint.status, complaint.about);
+                json_response(complaint.status, &document)
+            }
+        },
         Behaviour::Status(status) => json_response(status, &error_document(status, CANARY)),
+        Behaviour::RetryAfter(status, told) => {
+            let mut busy = json_response(status, &error_document(status, CANARY));
+            busy.headers_mut()
+                .insert("retry-after", http::HeaderValue::from_static(told));
+            busy
+        }
+        Behaviour::NoContent => response(204, "application/json", full(String::new())),
         Behaviour::Hang => std::future::pending().await,
+        Behaviour::Cut => return Err(io::ErrorKind::ConnectionReset.into()),
+        Behaviour::CutInBody => {
+            let half = format!("{{\"value\":\"ek_{CANARY}");
+            response(200, "application/json", cut_off(half))
+        }
         Behaviour::HangInBody => {
             let half = format!("{{\"value\":\"ek_{CANARY}");
             response(
@@ -229,7 +290,7 @@ async fn answer(request: Request<Incoming>, shared: &Shared) -> Result<Response<
             json_response(200, &json!({"note": CANARY, "value": null, "name": ["x"]}))
         }
         Behaviour::TooLong => {
-            let right = provider_answer(&request, now).unwrap_or_default();
+            let right = provider_answer(request, now).unwrap_or_default();
             response(
                 200,
                 "application/json",
@@ -243,109 +304,6 @@ async fn answer(request: Request<Incoming>, shared: &Shared) -> Result<Response<
             }
             redirect
         }
-    })
-}
-
-/// What the provider whose path it is answers.
-fn provider_answer(request: &RecordedRequest, now: Instant) -> Result<Value, &'static str> {
-    if request.method != Method::POST {
-        return Err("method");
-    }
-    if request
-        .headers
-        .get("content-type")
-        .is_none_or(|value| value != "application/json")
-    {
-        return Err("content-type");
-    }
-    match request.path.as_str() {
-        "/v1/realtime/client_secrets" => openai_answer(request, now),
-        "/v1alpha/auth_tokens" => gemini_answer(request, now),
-        _ => Err("path"),
-    }
-}
-
-fn openai_answer(request: &RecordedRequest, now: Instant) -> Result<Value, &'static str> {
-    let body = &request.body;
-    let seconds = &body["expires_after"]["seconds"];
-    let seconds = seconds
-        .as_u64()
-        .filter(|seconds| (10..=7200).contains(seconds));
-    let seconds = seconds.ok_or("expires_after.seconds")?;
-    if header(request, "authorization") != Some(&format!("Bearer {OPENAI_KEY}")) {
-        return Err("authorization");
-    }
-    if body["expires_after"]["anchor"] != "created_at" {
-        return Err("expires_after.anchor");
-    }
-    if body["session"]["type"] != "realtime" || !body["session"]["model"].is_string() {
-        return Err("session");
-    }
-    Ok(json!({
-        "value": "ek_68af296e8e408191a1120ab6383263c2",
-        "expires_at": now.plus(Duration::from_secs(seconds)).unix_seconds(),
-        "session": {
-            "type": "realtime",
-            "object": "realtime.session",
-            "id": "sess_C9CiUVUzUzYIssh3ELY1d",
-            "model": body["session"]["model"],
-            "output_modalities": ["audio"],
-            "audio": {"output": {"voice": body["session"]["audio"]["output"]["voice"]}},
-        },
-    }))
-}
-
-fn gemini_answer(request: &RecordedRequest, now: Instant) -> Result<Value, &'static str> {
-    const LIFE_MAX: Duration = Duration::from_hours(20);
-
-    let body = &request.body;
-    let time = |field: &str| {
-        body[field]
-            .as_str()
-            .and_then(|text| Instant::parse_rfc3339(text).ok())
-    };
-    let expires = time("expireTime").ok_or("expireTime")?;
-    let connect_until = time("newSessionExpireTime").ok_or("newSessionExpireTime")?;
-    if header(request, "x-goog-api-key") != Some(GEMINI_KEY) {
-        return Err("x-goog-api-key");
-    }
-    if expires <= now || expires > now.plus(LIFE_MAX) {
-        return Err("expireTime");
-    }
-    if connect_until <= now || connect_until > expires {
-        return Err("newSessionExpireTime");
-    }
-    let setup = &body["bidiGenerateContentSetup"];
-    let has_model = setup["model"]
-        .as_str()
-        .is_some_and(|model| model.starts_with("models/"));
-    if body["uses"] != 1 || !has_model || setup.get("setup").is_some() {
-        return Err("bidiGenerateContentSetup");
-    }
-    Ok(json!({
-        "name": "auth_tokens/3f1c6a9b0e7d",
-        "uses": 1,
-        "expireTime": body["expireTime"],
-        "newSessionExpireTime": body["newSessionExpireTime"],
-    }))
-}
-
-fn header<'a>(request: &'a RecordedRequest, name: &str) -> Option<&'a str> {
-    request
-        .headers
-        .get(name)
-        .and_then(|value| value.to_str().ok())
-}
-
-/// An error in a form that holds both providers' fields, with the canary where they quote the request.
-fn error_document(status: u16, message: &str) -> Value {
-    json!({
-        "error": {
-            "code": status,
-            "type": "invalid_request_error",
-            "status": "UNAUTHENTICATED",
-            "message": format!("{message}: incorrect API key provided: {OPENAI_KEY} {GEMINI_KEY} ({CANARY})"),
-        },
     })
 }
 
@@ -365,33 +323,4 @@ fn response(status: u16, content_type: &str, body: Body) -> Response<Body> {
         }
     }
     response
-}
-
-fn full(text: String) -> Body {
-    Full::new(Bytes::from(text)).boxed()
-}
-
-/// A body that never ends: the same bytes at once and then again and again.
-struct EndlessBody {
-    frame: Bytes,
-    pace: tokio::time::Interval,
-}
-
-fn endless(frame: String, period: Duration) -> Body {
-    let pace = tokio::time::interval(period);
-    let frame = frame.into();
-    EndlessBody { frame, pace }.boxed()
-}
-
-impl hyper::body::Body for EndlessBody {
-    type Data = Bytes;
-    type Error = Infallible;
-
-    fn poll_frame(
-        mut self: std::pin::Pin<&mut Self>,
-        context: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        let tick = self.pace.poll_tick(context);
-        tick.map(|_| Some(Ok(Frame::data(self.frame.clone()))))
-    }
 }

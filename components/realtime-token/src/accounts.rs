@@ -1,8 +1,12 @@
 //! The operator's accounts with the providers, read from variables once for each instance.
 
-use http::{HeaderValue, Uri};
-use talktime_api::token::{Provider, check_name};
+use http::HeaderValue;
+use talktime_api::token::Provider;
 use talktime_http::{Code, Misconfigured, Problem, variable};
+
+use crate::base_url::BaseUrl;
+use crate::gemini::ApiVersion;
+use crate::models::Models;
 
 /// Both accounts, as far as they are set up.
 pub struct Accounts {
@@ -13,48 +17,64 @@ pub struct Accounts {
 /// An account with a provider. It has no `Debug`, so that no log can show the key by mistake.
 #[derive(Clone)]
 pub struct Account {
+    /// What is spoken there.
+    pub api: Api,
     /// The value of the header that proves it, the long-lived key in it.
     pub key: HeaderValue,
     /// Where the provider is.
     pub base_url: BaseUrl,
-    /// The model that is used where none is asked for.
-    pub model: String,
+    /// The models that callers can have.
+    pub models: Models,
+    /// Where all this is set.
+    pub variables: &'static Variables,
 }
 
-/// A scheme, a host and perhaps a port.
+/// A provider's API.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BaseUrl {
-    is_secure: bool,
-    authority: String,
+pub enum Api {
+    /// `OpenAI`'s.
+    OpenAi,
+    /// Google's, in a version.
+    Gemini(ApiVersion),
 }
 
 /// The variables of one account.
-struct Variables {
-    key: &'static str,
+#[derive(Debug)]
+pub struct Variables {
+    /// The one with the key.
+    pub key: &'static str,
     /// What stands before the key in its header.
     key_prefix: &'static str,
-    base_url: &'static str,
+    /// The one with the address.
+    pub base_url: &'static str,
     base_url_default: &'static str,
-    model: &'static str,
-    model_default: &'static str,
+    /// The one with the list of models.
+    pub models: &'static str,
+    models_default: &'static str,
+    /// The one with the API's version, where the provider has several.
+    pub version: Option<&'static str>,
 }
 
-const OPENAI: Variables = Variables {
+/// Those of the account with `OpenAI`.
+pub const OPENAI: Variables = Variables {
     key: "openai_api_key",
     key_prefix: "Bearer ",
     base_url: "openai_base_url",
     base_url_default: "https://api.openai.com",
-    model: "openai_model",
-    model_default: "gpt-realtime",
+    models: "openai_models",
+    models_default: "gpt-realtime-2.1",
+    version: None,
 };
 
-const GEMINI: Variables = Variables {
+/// Those of the account with Google.
+pub const GEMINI: Variables = Variables {
     key: "gemini_api_key",
     key_prefix: "",
     base_url: "gemini_base_url",
     base_url_default: "https://generativelanguage.googleapis.com",
-    model: "gemini_model",
-    model_default: "gemini-live-2.5-flash-preview",
+    models: "gemini_models",
+    models_default: "gemini-3.8-live",
+    version: Some("gemini_api_version"),
 };
 
 impl Accounts {
@@ -73,10 +93,10 @@ impl Accounts {
     ///
     /// # Errors
     /// 503 where it is not set up, naming the variable to set.
-    pub fn choose(&self, asked: Option<Provider>) -> Result<(Provider, &Account), Problem> {
+    pub fn choose(&self, asked: Option<Provider>) -> Result<&Account, Problem> {
         let account = |provider| match provider {
-            Provider::OpenAi => self.openai.as_ref().map(|account| (provider, account)),
-            Provider::Gemini => self.gemini.as_ref().map(|account| (provider, account)),
+            Provider::OpenAi => self.openai.as_ref(),
+            Provider::Gemini => self.gemini.as_ref(),
         };
         match asked {
             Some(provider) => account(provider).ok_or_else(|| {
@@ -100,77 +120,82 @@ impl Accounts {
     }
 }
 
-impl Variables {
-    /// `None` where there is no key. The others are checked in any case: they are also what `spin.toml` grants.
-    async fn read(&self) -> Result<Option<Account>, Misconfigured> {
-        let key = variable(self.key).await?;
-        let base_url = variable(self.base_url).await?;
-        let model = variable(self.model).await?;
-        self.account(key.as_deref(), base_url.as_deref(), model.as_deref())
+impl Account {
+    /// Whose it is.
+    #[must_use]
+    pub fn provider(&self) -> Provider {
+        match self.api {
+            Api::OpenAi => Provider::OpenAi,
+            Api::Gemini(_) => Provider::Gemini,
+        }
     }
 
-    fn account(
-        &self,
+    /// The model to use: the one that is asked for, else the default.
+    ///
+    /// # Errors
+    /// 400 where it is not one of those that callers can have.
+    pub fn model(&self, asked: Option<&str>) -> Result<&str, Problem> {
+        self.models.choose(asked).ok_or_else(|| {
+            let offered: Vec<&str> = self.models.names().collect();
+            Problem::invalid_field(
+                "model",
+                format_args!(
+                    "must be one of those that are offered here: {}",
+                    offered.join(", ")
+                ),
+            )
+        })
+    }
+}
+
+impl Variables {
+    /// `None` where there is no key. The others are checked in any case: they are also what `spin.toml` grants.
+    async fn read(&'static self) -> Result<Option<Account>, Misconfigured> {
+        let key = variable(self.key).await?;
+        let base_url = variable(self.base_url).await?;
+        let models = variable(self.models).await?;
+        let version = match self.version {
+            Some(name) => variable(name).await?,
+            None => None,
+        };
+        self.account(
+            key.as_deref(),
+            base_url.as_deref(),
+            models.as_deref(),
+            version.as_deref(),
+        )
+    }
+
+    pub(crate) fn account(
+        &'static self,
         key: Option<&str>,
         base_url: Option<&str>,
-        model: Option<&str>,
+        models: Option<&str>,
+        version: Option<&str>,
     ) -> Result<Option<Account>, Misconfigured> {
         let base_url = BaseUrl::parse(base_url.unwrap_or(self.base_url_default))
             .map_err(|reason| Misconfigured::new(self.base_url, reason))?;
-        let model = model.unwrap_or(self.model_default).trim();
-        // Google's own form; theirs and the bare one mean the same.
-        let model = model.strip_prefix("models/").unwrap_or(model);
-        check_name(model).map_err(|reason| Misconfigured::new(self.model, reason))?;
+        let models = Models::parse(models.unwrap_or(self.models_default))
+            .map_err(|reason| Misconfigured::new(self.models, reason))?;
+        let api = match self.version {
+            None => Api::OpenAi,
+            Some(name) => Api::Gemini(
+                version
+                    .map_or(Ok(ApiVersion::default()), ApiVersion::parse)
+                    .map_err(|reason| Misconfigured::new(name, reason))?,
+            ),
+        };
         let Some(key) = key else { return Ok(None) };
         let mut key = HeaderValue::from_str(&format!("{}{}", self.key_prefix, key.trim()))
             .map_err(|_| Misconfigured::new(self.key, "has characters that no key has"))?;
         key.set_sensitive(true);
         Ok(Some(Account {
+            api,
             key,
             base_url,
-            model: model.to_owned(),
+            models,
+            variables: self,
         }))
-    }
-}
-
-impl BaseUrl {
-    /// Reads an `http` or `https` URL without a path: Spin takes no other in `allowed_outbound_hosts`, where the same
-    /// variable stands. A slash at the end is passed over.
-    ///
-    /// # Errors
-    /// What is wrong with it.
-    pub fn parse(text: &str) -> Result<Self, &'static str> {
-        let uri: Uri = text.trim().parse().map_err(|_| "is no URL")?;
-        let is_secure = match uri.scheme_str() {
-            Some("https") => true,
-            Some("http") => false,
-            _ => return Err("must start with https:// or http://"),
-        };
-        let authority = uri.authority().ok_or("has no host")?.as_str();
-        if authority.contains('@') {
-            return Err("must not hold a user or a password");
-        }
-        if uri.path() != "/" || uri.query().is_some() {
-            return Err("must have no path: a scheme, a host and perhaps a port");
-        }
-        Ok(Self {
-            is_secure,
-            authority: authority.to_owned(),
-        })
-    }
-
-    /// The URL of a path on it.
-    #[must_use]
-    pub fn http(&self, path: &str) -> String {
-        let scheme = if self.is_secure { "https" } else { "http" };
-        format!("{scheme}://{}{path}", self.authority)
-    }
-
-    /// The URL of a socket on it.
-    #[must_use]
-    pub fn socket(&self, path: &str) -> String {
-        let scheme = if self.is_secure { "wss" } else { "ws" };
-        format!("{scheme}://{}{path}", self.authority)
     }
 }
 
@@ -181,9 +206,9 @@ mod tests {
     use super::*;
 
     fn accounts(openai: Option<&str>, gemini: Option<&str>) -> Accounts {
-        let account = |variables: &Variables, key| {
+        let account = |variables: &'static Variables, key| {
             variables
-                .account(key, None, None)
+                .account(key, None, None, None)
                 .expect("defaults are valid")
         };
         Accounts {
@@ -198,9 +223,10 @@ mod tests {
             |keys: (Option<&str>, Option<&str>), asked, expected: Result<(&str, &str), Value>| {
                 let accounts = accounts(keys.0, keys.1);
                 let chosen = accounts.choose(asked);
-                let outcome = chosen
-                    .as_ref()
-                    .map(|(provider, account)| (provider.as_str(), account.model.as_str()));
+                let outcome = chosen.map(|account| {
+                    let model = account.model(None).expect("a default");
+                    (account.provider().as_str(), model)
+                });
                 assert_eq!(
                     outcome.map_err(|problem| json!(problem.details())),
                     expected,
@@ -218,8 +244,8 @@ mod tests {
             }))
         };
         let (openai, gemini) = (Some(Provider::OpenAi), Some(Provider::Gemini));
-        let first = Ok(("openai", "gpt-realtime"));
-        let second = Ok(("gemini", "gemini-live-2.5-flash-preview"));
+        let first = Ok(("openai", "gpt-realtime-2.1"));
+        let second = Ok(("gemini", "gemini-3.8-live"));
         check((Some("a"), Some("b")), None, first.clone());
         check((Some("a"), Some("b")), gemini, second.clone());
         check((None, Some("b")), None, second.clone());
@@ -268,74 +294,55 @@ mod tests {
 
     #[test]
     fn a_bad_value_names_its_variable_and_is_not_quoted() {
-        let check = |key, base_url, model, expected: &str| {
+        let check = |values: [Option<&str>; 4], expected: &str| {
+            let [key, base_url, models, version] = values;
             let error = GEMINI
-                .account(key, base_url, model)
+                .account(key, base_url, models, version)
                 .err()
                 .map(|error| error.to_string());
             assert_eq!(error.as_deref(), Some(expected));
         };
         check(
-            Some("se\ncret"),
-            None,
-            None,
+            [Some("se\ncret"), None, None, None],
             "variable gemini_api_key: has characters that no key has",
         );
         check(
-            None,
-            Some("nonsense"),
-            None,
+            [None, Some("nonsense"), None, None],
             "variable gemini_base_url: must start with https:// or http://",
         );
         check(
-            None,
-            None,
-            Some("a b"),
-            "variable gemini_model: may hold only letters, digits and . _ - :",
+            [None, None, Some("a, b;c"), None],
+            "variable gemini_models: may hold only letters, digits and . _ - :",
+        );
+        check(
+            [None, None, Some(","), None],
+            "variable gemini_models: names no model",
+        );
+        check(
+            [None, None, None, Some("../v1")],
+            "variable gemini_api_version: must be a version such as v1alpha or v1beta",
         );
     }
 
     #[test]
-    fn a_model_may_have_googles_prefix() {
+    fn a_model_that_is_not_offered_is_refused_with_those_that_are() {
         let account = GEMINI
-            .account(Some("k"), None, Some("models/x-1"))
-            .expect("valid");
-        assert_eq!(account.map(|account| account.model), Some("x-1".to_owned()));
-    }
-
-    #[test]
-    fn a_base_url_has_a_scheme_and_a_host() {
-        let check = |text: &str, expected: Result<(&str, &str), &str>| {
-            let urls = BaseUrl::parse(text).map(|base| (base.http("/a"), base.socket("/b")));
-            let expected = expected.map(|(http, socket)| (http.to_owned(), socket.to_owned()));
-            assert_eq!(urls, expected, "{text}");
-        };
-        check(
-            "https://api.openai.com",
-            Ok(("https://api.openai.com/a", "wss://api.openai.com/b")),
+            .account(Some("k"), None, Some("models/x-1, y"), None)
+            .expect("valid")
+            .expect("there is a key");
+        assert_eq!(account.model(None).ok(), Some("x-1"));
+        assert_eq!(account.model(Some("y")).ok(), Some("y"));
+        let problem = account.model(Some("z")).expect_err("not offered");
+        assert_eq!(
+            json!(problem.details()),
+            json!({
+                "type": "urn:talktime:problem:invalid_field",
+                "title": "Invalid field",
+                "status": 400,
+                "code": "invalid_field",
+                "error": "model: must be one of those that are offered here: x-1, y",
+                "field": "model",
+            })
         );
-        check(
-            " https://api.openai.com/\n",
-            Ok(("https://api.openai.com/a", "wss://api.openai.com/b")),
-        );
-        check(
-            "http://127.0.0.1:8089",
-            Ok(("http://127.0.0.1:8089/a", "ws://127.0.0.1:8089/b")),
-        );
-        check(
-            "http://[::1]:80",
-            Ok(("http://[::1]:80/a", "ws://[::1]:80/b")),
-        );
-        check("api.openai.com", Err("must start with https:// or http://"));
-        check("ftp://x", Err("must start with https:// or http://"));
-        check(
-            "https://user:pw@x",
-            Err("must not hold a user or a password"),
-        );
-        let no_path = "must have no path: a scheme, a host and perhaps a port";
-        check("https://proxy.example/v1", Err(no_path));
-        check("https://proxy.example/?a", Err(no_path));
-        check("https://a b", Err("is no URL"));
-        check("https://", Err("is no URL"));
     }
 }

@@ -5,23 +5,27 @@
 //! holds however many tabs ask at once. This component neither ends nor bills anything: it is granted no ledger.
 
 mod accounts;
+mod base_url;
+mod failure;
 mod gemini;
 mod limits;
+mod models;
 mod openai;
 mod outbound;
 mod provider;
+mod terms;
 
 use spin_sdk::http::IntoResponse;
-use talktime_api::token::{Provider, TokenAnswer, TokenBody};
+use talktime_api::token::{TokenAnswer, TokenBody};
 use talktime_http::Verb::Post;
 use talktime_http::{Answer, Once, Problem, Request, Service, now, random_write_id};
 use talktime_store::{NoLedger, Settings, SpinKeyValue, Users, WriteMark};
 use talktime_usage::command::Minted;
-use talktime_usage::{Command, MintLimits, Reply, Seconds, SessionId, UserId};
+use talktime_usage::{Command, Instant, MintLimits, Reply, Seconds, SessionId, UserId};
 
 use crate::accounts::Accounts;
-use crate::outbound::Failure;
-use crate::provider::Wish;
+use crate::failure::Failure;
+use crate::terms::Wish;
 
 #[derive(Clone, Copy)]
 struct Mint;
@@ -40,35 +44,36 @@ async fn answer(_: Mint, mut request: Request) -> Result<Answer, Problem> {
     let user = request.user(now()).await?;
     let body: TokenBody = request.json().await?;
     let accounts = ACCOUNTS.get(Accounts::read).await?;
-    let (provider, account) = accounts.choose(body.provider)?;
+    let account = accounts.choose(body.provider)?;
+    let model = account.model(body.model.as_deref())?;
 
     let minted = record(&user, body.session_id).await?;
 
     let wish = Wish {
-        model: body.model.as_deref().unwrap_or(&account.model),
+        model,
         voice: body.voice.as_deref(),
         now: now(),
         until: minted.until,
     };
-    let order = provider::order(provider, account, &wish).ok_or_else(too_late)?;
+    let order = provider::order(account, &wish).ok_or_else(|| too_late(minted.until))?;
     let answered = outbound::send(order.request).await;
     let token = answered
-        .and_then(|body| provider::read_token(provider, &body).ok_or(Failure::Unreadable))
-        .map_err(|failure| failed(provider, failure))?;
+        .and_then(|body| provider::read_token(&account.api, &body).ok_or(Failure::Unreadable))
+        .map_err(|failure| failure.problem(account))?;
 
     // The provider took its time, and the token may live on when the user's time is up: nobody gets to see it.
     let answered_at = now();
-    if order.expiry.latest(answered_at) > minted.until || answered_at >= minted.until {
-        return Err(too_late());
+    if order.terms.expiry.latest(answered_at) > minted.until || answered_at >= minted.until {
+        return Err(too_late(minted.until));
     }
     Answer::ok(&TokenAnswer {
         token,
-        provider,
-        model: wish.model.to_owned(),
-        expires_at: order.connect_until.into(),
+        provider: account.provider(),
+        model: model.to_owned(),
+        expires_at: order.terms.connect_until.into(),
         minutes_remaining: minted.minutes_remaining,
         seconds_remaining: Seconds::rounded_up(minted.until.since(answered_at)),
-        connect: provider::connect(provider, account),
+        connect: provider::connect(account),
     })
 }
 
@@ -96,14 +101,6 @@ async fn record(user: &UserId, session: Option<SessionId>) -> Result<Minted, Pro
 }
 
 /// A session runs, but no token of this provider is short-lived enough for what is left of it.
-fn too_late() -> Problem {
-    Problem::no_credits().detail("What is left is too short to connect in")
-}
-
-fn failed(provider: Provider, failure: Failure) -> Problem {
-    Problem::provider_error(
-        provider.as_str(),
-        format!("{}: {failure}", provider.as_str()),
-    )
-    .detail(failure.to_string())
+fn too_late(until: Instant) -> Problem {
+    Problem::session_ending(Seconds::rounded_up(until.since(now())))
 }

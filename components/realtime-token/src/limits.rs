@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// Mints for a session in a minute. A page needs one to connect, and one more for each try after the connection broke
+/// Tokens of a user in a minute. A page needs one to connect, and one more for each try after the connection broke
 /// off, of which ours makes six in a minute. More than that is somebody who collects tokens.
 pub const MINTS_PER_MINUTE_MAX: usize = 6;
 
@@ -21,3 +21,10 @@ pub const BETWEEN_BYTES_MAX: Duration = Duration::from_secs(2);
 
 /// The longest answer that is read. Real ones have up to 2 KiB.
 pub const ANSWER_BYTES_MAX: usize = 64 * 1024;
+
+/// When to come back to a busy provider that does not say so itself. Its limits are counted by the second or the minute.
+pub const RETRY_AFTER_DEFAULT_SECONDS: u32 = 5;
+
+/// The longest that callers are asked to wait for a busy provider. The client of ours waits no longer either: what the
+/// provider cannot do within that, this user will not wait for.
+pub const RETRY_AFTER_MAX_SECONDS: u32 = 30;

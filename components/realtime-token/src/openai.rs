@@ -7,9 +7,9 @@ use http::header::AUTHORIZATION;
 use serde_json::{Value, json};
 use talktime_api::token::{Connect, ConnectMethod};
 
-use crate::accounts::BaseUrl;
+use crate::base_url::BaseUrl;
 use crate::limits::CONNECT_WITHIN;
-use crate::provider::{Expiry, Terms, Wish};
+use crate::terms::{Expiry, Terms, Wish};
 
 /// Where client secrets are made.
 pub const PATH: &str = "/v1/realtime/client_secrets";
@@ -51,6 +51,7 @@ pub fn terms(wish: &Wish<'_>) -> Option<Terms> {
         }),
         expiry: Expiry::After(life_span),
         connect_until: wish.now.plus(life_span),
+        talk_until: wish.until,
     })
 }
 
@@ -76,7 +77,7 @@ mod tests {
     fn wish(voice: Option<&str>, left_millis: i64) -> Wish<'_> {
         let now = 1_791_000_000_250;
         Wish {
-            model: "gpt-realtime",
+            model: "gpt-realtime-2.1",
             voice,
             now: Instant::from_unix_millis(now),
             until: Instant::from_unix_millis(now + left_millis),
@@ -90,7 +91,7 @@ mod tests {
             body(None),
             json!({
                 "expires_after": {"anchor": "created_at", "seconds": 60},
-                "session": {"type": "realtime", "model": "gpt-realtime"},
+                "session": {"type": "realtime", "model": "gpt-realtime-2.1"},
             })
         );
         assert_eq!(
@@ -99,7 +100,7 @@ mod tests {
                 "expires_after": {"anchor": "created_at", "seconds": 60},
                 "session": {
                     "type": "realtime",
-                    "model": "gpt-realtime",
+                    "model": "gpt-realtime-2.1",
                     "audio": {"output": {"voice": "marin"}},
                 },
             })
@@ -121,6 +122,7 @@ mod tests {
                     "{left_millis} ms"
                 );
                 assert!(terms.connect_until <= wish.until, "{left_millis} ms");
+                assert_eq!(terms.talk_until, wish.until);
                 assert!((10..=7200).contains(&seconds));
             }
         };
@@ -154,7 +156,7 @@ mod tests {
             json!({
                 "value": "ek_abc123",
                 "expires_at": 1_791_000_060,
-                "session": {"type": "realtime", "object": "realtime.session", "id": "sess_1", "model": "gpt-realtime"},
+                "session": {"type": "realtime", "object": "realtime.session", "id": "sess_1", "model": "gpt-realtime-2.1"},
             }),
             Some("ek_abc123"),
         );

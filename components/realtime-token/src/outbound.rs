@@ -1,50 +1,17 @@
 //! The one place that talks to a provider: in bounded time, with a bounded answer, and without a word of what the
 //! provider says in an error. Its body may quote the key or the user's data, so it is not even read.
 
-use std::fmt::{self, Display, Formatter};
 use std::pin::pin;
 
 use bytes::Bytes;
 use futures_util::future::{Either, select};
-use http::StatusCode;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use spin_sdk::wasip3::clocks::monotonic_clock;
 use spin_sdk::wasip3::http::types::{ErrorCode, RequestOptions};
 use spin_sdk::wasip3::http_compat::RequestOptionsExtension;
 
+use crate::failure::Failure;
 use crate::limits::{ANSWER_BYTES_MAX, BETWEEN_BYTES_MAX, EXCHANGE_MAX, FIRST_BYTE_MAX};
-
-/// Why there is no answer. Its text is fit for callers and logs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Failure {
-    /// The host refuses to connect: `spin.toml` does not allow it.
-    NotAllowed,
-    /// There was no connection, or it broke off.
-    Unreachable,
-    /// It took too long.
-    TimedOut,
-    /// Another status than 2xx, by its first digit. A redirect is one: a key is sent nowhere but where the operator said.
-    Status(u16),
-    /// The answer is over [`ANSWER_BYTES_MAX`].
-    TooLong,
-    /// The answer is not what it should be.
-    Unreadable,
-}
-
-impl Display for Failure {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NotAllowed => {
-                f.write_str("spin.toml does not allow a connection to the provider")
-            }
-            Self::Unreachable => f.write_str("the provider could not be reached"),
-            Self::TimedOut => f.write_str("the provider did not answer in time"),
-            Self::Status(class) => write!(f, "the provider answered {class}xx"),
-            Self::TooLong => f.write_str("the provider's answer is too long"),
-            Self::Unreadable => f.write_str("the provider's answer cannot be read"),
-        }
-    }
-}
 
 /// Sends a request and reads the body of a 2xx answer.
 ///
@@ -70,7 +37,9 @@ async fn exchange(request: http::Request<Bytes>) -> Result<Bytes, Failure> {
     let response = spin_sdk::http::send(request)
         .await
         .map_err(|error| of_host(&error))?;
-    check_status(response.status())?;
+    if let Some(failure) = Failure::of_status(response.status(), response.headers()) {
+        return Err(failure);
+    }
     match Limited::new(response.into_body(), ANSWER_BYTES_MAX)
         .collect()
         .await
@@ -103,14 +72,6 @@ fn host_limits() -> Option<RequestOptions> {
     Some(options)
 }
 
-fn check_status(status: StatusCode) -> Result<(), Failure> {
-    if status.is_success() {
-        Ok(())
-    } else {
-        Err(Failure::Status(status.as_u16() / 100))
-    }
-}
-
 fn of_host(error: &ErrorCode) -> Failure {
     match error {
         ErrorCode::HttpRequestDenied | ErrorCode::DestinationIpProhibited => Failure::NotAllowed,
@@ -127,22 +88,6 @@ fn of_host(error: &ErrorCode) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn only_2xx_is_an_answer() {
-        let check = |status: u16, expected: Result<(), &str>| {
-            let status = StatusCode::from_u16(status).expect("a status");
-            let outcome = check_status(status).map_err(|failure| failure.to_string());
-            assert_eq!(outcome, expected.map_err(str::to_owned), "{status}");
-        };
-        check(200, Ok(()));
-        check(201, Ok(()));
-        check(101, Err("the provider answered 1xx"));
-        check(307, Err("the provider answered 3xx"));
-        check(401, Err("the provider answered 4xx"));
-        check(429, Err("the provider answered 4xx"));
-        check(503, Err("the provider answered 5xx"));
-    }
 
     #[test]
     fn the_hosts_errors_are_told_apart_without_their_texts() {

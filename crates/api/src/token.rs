@@ -198,7 +198,7 @@ mod tests {
     fn names_have_up_to_64_safe_characters() {
         for good in [
             "a",
-            "gpt-realtime",
+            "gpt-realtime-2.1",
             "ft:gpt-realtime:acme",
             "gemini-2.5_x",
             &"m".repeat(64),
@@ -212,7 +212,7 @@ mod tests {
         let answer = TokenAnswer {
             token: "ek_1".to_owned(),
             provider: Provider::OpenAi,
-            model: "gpt-realtime".to_owned(),
+            model: "gpt-realtime-2.1".to_owned(),
             expires_at: Instant::from_unix_seconds(1_791_000_060).into(),
             minutes_remaining: Minutes::new(3),
             seconds_remaining: serde_json::from_value(json!(170)).expect("a number"),
@@ -226,7 +226,7 @@ mod tests {
             json!({
                 "token": "ek_1",
                 "provider": "openai",
-                "model": "gpt-realtime",
+                "model": "gpt-realtime-2.1",
                 "expiresAt": "2026-10-03T04:01:00Z",
                 "minutesRemaining": 3,
                 "secondsRemaining": 170,

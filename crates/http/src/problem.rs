@@ -10,7 +10,7 @@ use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
 use serde_json::Value;
-use talktime_usage::SessionId;
+use talktime_usage::{Seconds, SessionId};
 use utoipa::ToSchema;
 
 use talktime_config::Misconfigured;
@@ -64,6 +64,8 @@ codes! {
     NoCredits = "no_credits", FORBIDDEN, "No minutes left";
     /// It needs a running session, and the user has none.
     NoActiveSession = "no_active_session", FORBIDDEN, "No running session";
+    /// A session runs, but what is left of it is too short for a token; the member `secondsRemaining` says how short.
+    SessionEnding = "session_ending", FORBIDDEN, "Session about to end";
     /// A page of a site that is not allowed used the user's cookie.
     OriginNotAllowed = "origin_not_allowed", FORBIDDEN, "Origin not allowed";
     /// There is nothing at this path.
@@ -84,6 +86,8 @@ codes! {
     Internal = "internal", INTERNAL_SERVER_ERROR, "Internal error";
     /// The provider of voices refused or did not answer.
     ProviderError = "provider_error", BAD_GATEWAY, "Provider failed";
+    /// The provider of voices has too much to do; `Retry-After` says when again.
+    ProviderBusy = "provider_busy", SERVICE_UNAVAILABLE, "Provider busy";
     /// The operator set no key for this provider.
     ProviderNotConfigured = "provider_not_configured", SERVICE_UNAVAILABLE, "Provider not set up";
     /// The same request can succeed a moment later; `Retry-After` says when.
@@ -274,6 +278,16 @@ impl Problem {
         )
     }
 
+    /// 403: too little is left of the running session for what is asked.
+    #[must_use]
+    pub fn session_ending(left: Seconds) -> Self {
+        Self::new(
+            Code::SessionEnding,
+            "The session ends in a few seconds: too soon to connect in it",
+        )
+        .member("secondsRemaining", left)
+    }
+
     /// 404: nothing at this path.
     #[must_use]
     pub fn not_found() -> Self {
@@ -326,6 +340,17 @@ impl Problem {
             Code::ProviderError,
             format!("The voice provider {provider} did not give a token; try again"),
         )
+        .internal_message(log)
+    }
+
+    /// 503: `provider` has too much to do. `log` goes to the log alone.
+    #[must_use]
+    pub fn provider_busy(provider: &str, retry_after_seconds: u32, log: impl Display) -> Self {
+        Self::new(
+            Code::ProviderBusy,
+            format!("The voice provider {provider} is busy right now; try again in a moment"),
+        )
+        .retry_after(retry_after_seconds)
         .internal_message(log)
     }
 

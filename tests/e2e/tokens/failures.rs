@@ -1,9 +1,11 @@
 //! Providers that fail or are not set up, and requests that are wrong.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use talktime_host::{HostBuilder, VirtualClock};
+use talktime_host::{CallKind, FaultAction, Faults, HostBuilder, HostCall, VirtualClock};
 use talktime_tests::bench::request;
 use talktime_tests::provider_stand_in::{Behaviour, GEMINI_KEY, OPENAI_KEY, ProviderStandIn};
 use talktime_tests::{Bench, INTERNAL_SECRET, built};
@@ -11,88 +13,219 @@ use tokio::net::TcpListener;
 
 use super::{TOKEN, USER, assert_nothing_leaks, bench, mint, setup_for};
 
+/// Everything that a provider can do instead of giving a token, what callers are told of it, and what the log says.
+const FAILURES: [(Behaviour, &str, &str); 18] = [
+    (
+        Behaviour::Status(400),
+        "the provider answered 4xx",
+        "the provider answered 400: it does not take the request; look at the variables openai_models and \
+         openai_api_key, and at the voice that was asked for",
+    ),
+    (
+        Behaviour::Status(401),
+        "the provider answered 4xx",
+        "the provider answered 401: it does not take the key; look at the variable openai_api_key",
+    ),
+    (
+        Behaviour::Status(403),
+        "the provider answered 4xx",
+        "the provider answered 403: it does not let the key do this; look at the variable openai_api_key and at what \
+         its account may use",
+    ),
+    (
+        Behaviour::Status(404),
+        "the provider answered 4xx",
+        "the provider answered 404: it has no such model, or nothing at this address; look at the variables \
+         openai_models, openai_base_url",
+    ),
+    (
+        Behaviour::Status(409),
+        "the provider answered 4xx",
+        "the provider answered 409",
+    ),
+    (
+        Behaviour::Status(429),
+        "the provider is busy",
+        "the provider answered 429: its limit is reached or the account has no credit; look at the account of \
+         openai_api_key",
+    ),
+    (
+        Behaviour::Status(500),
+        "the provider answered 5xx",
+        "the provider answered 500",
+    ),
+    (
+        Behaviour::Status(502),
+        "the provider answered 5xx",
+        "the provider answered 502",
+    ),
+    (
+        Behaviour::Status(503),
+        "the provider is busy",
+        "the provider answered 503",
+    ),
+    (
+        Behaviour::Redirect,
+        "the provider answered 3xx",
+        "the provider answered 307: it has moved; look at the variable openai_base_url",
+    ),
+    (Behaviour::NoContent, UNREADABLE, UNREADABLE),
+    (Behaviour::NotJson, UNREADABLE, UNREADABLE),
+    (Behaviour::OtherJson, UNREADABLE, UNREADABLE),
+    (
+        Behaviour::TooLong,
+        "the provider's answer is too long",
+        "the provider's answer is too long",
+    ),
+    (Behaviour::Cut, UNREACHABLE, UNREACHABLE_LOG),
+    (Behaviour::CutInBody, UNREACHABLE, UNREACHABLE_LOG),
+    (Behaviour::HangInBody, TIMED_OUT, TIMED_OUT),
+    (Behaviour::Hang, TIMED_OUT, TIMED_OUT),
+];
+const UNREADABLE: &str = "the provider's answer cannot be read";
+const UNREACHABLE: &str = "the provider could not be reached";
+const UNREACHABLE_LOG: &str =
+    "the provider could not be reached: if it lasts, look at the variable openai_base_url";
+const TIMED_OUT: &str = "the provider did not answer in time";
+
 #[tokio::test]
-async fn a_providers_failure_is_502_and_tells_nothing() {
+async fn a_providers_failure_tells_nothing_and_costs_nothing() {
     let (bench, provider) = bench().await;
-    let check = async |behaviour, name: &str, detail: &str| {
+    for (number, (behaviour, detail, log)) in FAILURES.into_iter().enumerate() {
+        let user = format!("user-{number}");
+        let session = bench.start(&user).await;
         provider.behave(behaviour);
-        let user = format!("{name}-{behaviour:?}").replace(['(', ')'], "");
-        bench.start(&user).await;
         let asked_before = provider.requests().len();
         let start = std::time::Instant::now();
-        let answer = mint(&bench, &user, json!({"provider": name})).await;
+        let answer = mint(&bench, &user, json!({})).await;
         assert!(
             start.elapsed() < Duration::from_secs(10),
             "{behaviour:?} took {:?}",
             start.elapsed()
         );
+        let (status, code, title, error) = if detail == "the provider is busy" {
+            let error = "The voice provider openai is busy right now; try again in a moment";
+            (503, "provider_busy", "Provider busy", error)
+        } else {
+            let error = "The voice provider openai did not give a token; try again";
+            (502, "provider_error", "Provider failed", error)
+        };
         assert_eq!(
-            answer.refused(502, "provider_error"),
+            answer.refused(status, code),
             json!({
-                "type": "urn:talktime:problem:provider_error",
-                "title": "Provider failed",
-                "status": 502,
-                "code": "provider_error",
-                "error": format!("The voice provider {name} did not give a token; try again"),
+                "type": format!("urn:talktime:problem:{code}"),
+                "title": title,
+                "status": status,
+                "code": code,
+                "error": error,
                 "detail": detail,
             })
         );
+        assert_eq!(answer.header("retry-after"), (status == 503).then_some("5"));
         assert_nothing_leaks(&bench, &answer);
-        let log = format!("provider_error: {name}: {detail}");
+        let log = format!("{code}: openai: {log}");
         assert!(
             bench.host.logs().iter().any(|line| line.ends_with(&log)),
             "{log}"
         );
         // Tried once, and no redirect followed.
         assert_eq!(provider.requests().len(), asked_before + 1);
-    };
-    for name in ["openai", "gemini"] {
-        check(Behaviour::Status(400), name, "the provider answered 4xx").await;
-        check(Behaviour::Status(401), name, "the provider answered 4xx").await;
-        check(Behaviour::Status(429), name, "the provider answered 4xx").await;
-        check(Behaviour::Status(500), name, "the provider answered 5xx").await;
-        check(Behaviour::Status(503), name, "the provider answered 5xx").await;
-        check(Behaviour::Redirect, name, "the provider answered 3xx").await;
-        check(
-            Behaviour::NotJson,
-            name,
-            "the provider's answer cannot be read",
-        )
-        .await;
-        check(
-            Behaviour::OtherJson,
-            name,
-            "the provider's answer cannot be read",
-        )
-        .await;
-        check(
-            Behaviour::TooLong,
-            name,
-            "the provider's answer is too long",
-        )
-        .await;
-    }
-    check(
-        Behaviour::HangInBody,
-        "openai",
-        "the provider did not answer in time",
-    )
-    .await;
-    check(
-        Behaviour::Hang,
-        "gemini",
-        "the provider did not answer in time",
-    )
-    .await;
 
-    // All is well again, and the failed one counts as a mint.
-    provider.behave(Behaviour::Ok);
-    for _ in 0..5 {
-        let _ = mint(&bench, "gemini-Hang", json!({})).await.ok();
+        // Nobody could talk.
+        bench.seconds(20);
+        let body = json!({"sessionId": session, "reason": "error"});
+        let ended = bench.post(&user, "/api/session/end", body).await.ok();
+        assert_eq!(ended["sessionMinutes"], 0, "{behaviour:?}");
+        assert_eq!(bench.status(&user).await["minutesUsed"], 0, "{behaviour:?}");
+
+        // All is well again.
+        provider.behave(Behaviour::Ok);
+        bench.start(&user).await;
+        let _ = mint(&bench, &user, json!({})).await.ok();
     }
-    let _ = mint(&bench, "gemini-Hang", json!({}))
-        .await
-        .refused(429, "rate_limited");
+}
+
+#[tokio::test]
+async fn googles_failures_are_those_of_its_variables() {
+    let (bench, provider) = bench().await;
+    bench.start(USER).await;
+    let check = async |behaviour, status: u16, code: &str, log: &str| {
+        provider.behave(behaviour);
+        let answer = mint(&bench, USER, json!({"provider": "gemini"})).await;
+        let _ = answer.refused(status, code);
+        assert_nothing_leaks(&bench, &answer);
+        let line = bench.host.logs().pop().unwrap_or_default();
+        assert!(line.ends_with(log), "{line}");
+    };
+    let key = "look at the variable gemini_api_key";
+    check(Behaviour::Status(401), 502, "provider_error", key).await;
+    // Google's answer to a key that it does not know.
+    let request = "look at the variables gemini_models and gemini_api_key, and at the voice that was asked for";
+    check(Behaviour::Status(400), 502, "provider_error", request).await;
+    let address = "look at the variables gemini_models, gemini_api_version, gemini_base_url";
+    check(Behaviour::Status(404), 502, "provider_error", address).await;
+    let account = "look at the account of gemini_api_key";
+    check(Behaviour::Status(429), 503, "provider_busy", account).await;
+    check(Behaviour::Cut, 502, "provider_error", "gemini_base_url").await;
+}
+
+#[tokio::test]
+async fn a_busy_provider_says_when_to_come_back() {
+    let (bench, provider) = bench().await;
+    bench.start(USER).await;
+    for (told, expected) in [("3", "3"), ("0", "1"), ("7200", "30"), ("soon", "5")] {
+        for status in [429, 503] {
+            provider.behave(Behaviour::RetryAfter(status, told));
+            let answer = mint(&bench, USER, json!({})).await;
+            let _ = answer.refused(503, "provider_busy");
+            assert_eq!(answer.header("retry-after"), Some(expected), "{told}");
+        }
+    }
+}
+
+/// The session's state cannot be written once the provider has answered: a token that nobody knows of would be free.
+#[tokio::test]
+async fn a_token_that_cannot_be_recorded_is_not_given() {
+    let provider = ProviderStandIn::start().await;
+    let stuck = Arc::new(StuckAfterProvider::default());
+    let setup = setup_for(&provider.base_url()).faults(Arc::clone(&stuck) as Arc<dyn Faults>);
+    let bench = setup.build().await;
+    provider.follow(&bench.clock);
+    bench.start(USER).await;
+    stuck.armed.store(true, Ordering::SeqCst);
+    let answer = mint(&bench, USER, json!({})).await;
+    let _ = answer.refused(503, "busy");
+    assert!(!answer.body.contains("ek_"), "{}", answer.body);
+    assert_eq!(provider.requests().len(), 1);
+
+    stuck.armed.store(false, Ordering::SeqCst);
+    stuck.asked.store(false, Ordering::SeqCst);
+    let _ = mint(&bench, USER, json!({})).await.ok();
+}
+
+/// Lets every key-value write fail from the moment on at which the provider has answered.
+#[derive(Default)]
+struct StuckAfterProvider {
+    armed: AtomicBool,
+    asked: AtomicBool,
+}
+
+impl Faults for StuckAfterProvider {
+    fn before(&self, call: &HostCall) -> FaultAction {
+        let is_stuck = self.armed.load(Ordering::SeqCst) && self.asked.load(Ordering::SeqCst);
+        if is_stuck && call.kind == CallKind::KvSwap {
+            FaultAction::Fail("too many requests".to_owned())
+        } else {
+            FaultAction::None
+        }
+    }
+
+    fn after(&self, call: &HostCall) -> FaultAction {
+        if call.kind == CallKind::HttpSend {
+            self.asked.store(true, Ordering::SeqCst);
+        }
+        FaultAction::None
+    }
 }
 
 /// With a clock that goes: a provider that keeps sending is cut off in all, not for each byte.
