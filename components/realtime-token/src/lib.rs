@@ -1,31 +1,35 @@
 //! `/api/realtime-token`: a browser's token for the voice provider, only while a session runs and minutes are left.
 //!
-//! The order is the point. First the mint is recorded in the user's state, by the same compare-and-swap that starts and
-//! ends sessions; only then is the provider asked. So a session that ended or was replaced gets no token, and the limit
-//! holds however many tabs ask at once. This component neither ends nor bills anything: it is granted no ledger.
+//! The order is the point. First a place among the user's mints is taken in the user's state, by the same compare-and-swap
+//! that starts and ends sessions; only then is the provider asked, so the limit holds however many tabs ask at once. Once
+//! the token is there, the state is asked again, and it is handed out only if the session still runs: who ended it or took
+//! it over while the provider answered gets no token for it. Where no token comes of it, the place is given back, and the
+//! user is as if nothing had been asked for. This component neither ends nor bills anything: it is granted no ledger.
 
 mod accounts;
 mod base_url;
 mod failure;
 mod gemini;
 mod limits;
+mod mints;
 mod models;
 mod openai;
 mod outbound;
 mod provider;
 mod terms;
+mod time_limit;
 
 use spin_sdk::http::IntoResponse;
 use talktime_api::token::{TokenAnswer, TokenBody};
 use talktime_http::Verb::Post;
-use talktime_http::{Answer, Once, Problem, Request, Service, now, random_write_id};
-use talktime_store::{NoLedger, Settings, SpinKeyValue, Users, WriteMark};
+use talktime_http::{Answer, Once, Problem, Request, Service, now};
 use talktime_usage::command::Minted;
-use talktime_usage::{Command, Instant, MintLimits, Reply, Seconds, SessionId, UserId};
+use talktime_usage::{Instant, Seconds};
 
-use crate::accounts::Accounts;
+use crate::accounts::{Account, Accounts};
 use crate::failure::Failure;
-use crate::terms::Wish;
+use crate::mints::Mints;
+use crate::terms::{Terms, Wish};
 
 #[derive(Clone, Copy)]
 struct Mint;
@@ -47,57 +51,69 @@ async fn answer(_: Mint, mut request: Request) -> Result<Answer, Problem> {
     let account = accounts.choose(body.provider)?;
     let model = account.model(body.model.as_deref())?;
 
-    let minted = record(&user, body.session_id).await?;
+    // A retry with the same `Idempotency-Key` is a mint like any other: the token of the first try is kept nowhere. But one
+    // that asks for something else is refused.
+    let mark = request.write_mark(&user)?;
 
+    let mints = Mints::open(&user).await?;
+    let reserved = mints.reserve(body.session_id, &mark).await?;
     let wish = Wish {
         model,
         voice: body.voice.as_deref(),
         now: now(),
-        until: minted.until,
+        until: reserved.until,
     };
-    let order = provider::order(account, &wish).ok_or_else(|| too_late(minted.until))?;
-    let answered = outbound::send(order.request).await;
-    let token = answered
-        .and_then(|body| provider::read_token(&account.api, &body).ok_or(Failure::Unreadable))
-        .map_err(|failure| failure.problem(account))?;
-
-    // The provider took its time, and the token may live on when the user's time is up: nobody gets to see it.
-    let answered_at = now();
-    if order.terms.expiry.latest(answered_at) > minted.until || answered_at >= minted.until {
-        return Err(too_late(minted.until));
+    let handed_out = mint(account, &wish, &mints, &reserved).await;
+    if handed_out.is_err() {
+        mints.give_back(reserved.at).await;
     }
+    let Token { value, terms, left } = handed_out?;
     Answer::ok(&TokenAnswer {
-        token,
+        token: value,
         provider: account.provider(),
         model: model.to_owned(),
-        expires_at: order.terms.connect_until.into(),
-        minutes_remaining: minted.minutes_remaining,
-        seconds_remaining: Seconds::rounded_up(minted.until.since(answered_at)),
+        expires_at: terms.connect_until.into(),
+        minutes_remaining: left.minutes_remaining,
+        seconds_remaining: left.seconds_remaining,
         connect: provider::connect(account),
     })
 }
 
-/// Records in the user's state that a token is about to be minted, or is refused.
-async fn record(user: &UserId, session: Option<SessionId>) -> Result<Minted, Problem> {
-    let settings = Settings::load().await?;
-    let documents = SpinKeyValue::open()?;
-    let users = Users::new(&documents, &NoLedger, &settings.policy);
-    let command = Command::Mint {
-        session,
-        limits: MintLimits {
-            per_minute_max: limits::MINTS_PER_MINUTE_MAX,
-            tries_per_minute_max: limits::MINTS_PER_MINUTE_MAX,
-        },
-    };
-    // An `Idempotency-Key` is not looked at: the token of the first try is not kept anywhere, so a retry is a mint like
-    // any other. Were its first answer given again, a session that has ended since would get a token.
-    let mark = WriteMark::Once(random_write_id()?);
-    match users.apply(user, &command, &mark).await?.reply {
-        Reply::Minted(minted) => Ok(minted),
-        other => Err(Problem::internal(format!(
-            "an answer of another command: {other:?}"
-        ))),
+/// A token that may be given.
+struct Token {
+    value: String,
+    terms: Terms,
+    /// What is left of the user's time as it is handed out.
+    left: Minted,
+}
+
+/// Gets a token from the provider and records that it is handed out.
+async fn mint(
+    account: &Account,
+    wish: &Wish<'_>,
+    mints: &Mints<'_>,
+    reserved: &Minted,
+) -> Result<Token, Problem> {
+    let order = provider::order(account, wish).ok_or_else(|| too_late(wish.until))?;
+    let answered = outbound::send(order.request).await;
+    let value = answered
+        .and_then(|body| provider::read_token(&account.api, &body).ok_or(Failure::Unreadable))
+        .map_err(|failure| failure.problem(account))?;
+
+    let terms = order.terms;
+    // The provider took its time, and the token may live on when the user's time is up: nobody gets to see it.
+    let answered_at = now();
+    let lives_until = terms.expiry.latest(answered_at);
+    // Where it is up already, the state says what became of the session.
+    if answered_at < wish.until && lives_until > wish.until {
+        return Err(too_late(wish.until));
     }
+    let left = mints.hand_out(reserved.session, terms.talk_until).await?;
+    // Minutes were taken away meanwhile, so that the token would outlive those that are left now. Another will not.
+    if lives_until > left.until {
+        return Err(Problem::busy(1).detail("The minutes changed while the provider answered"));
+    }
+    Ok(Token { value, terms, left })
 }
 
 /// A session runs, but no token of this provider is short-lived enough for what is left of it.

@@ -6,6 +6,15 @@ use std::time::Duration;
 /// off, of which ours makes six in a minute. More than that is somebody who collects tokens.
 pub const MINTS_PER_MINUTE_MAX: usize = 6;
 
+/// Times in a minute that a provider is asked in a user's name, tokens that it did not give included. Those cost the user
+/// nothing, so this is wide: a page that tries again by itself asks about ten times, and its user may start anew some times
+/// beside that. It is there because each costs the provider a request and the store two writes.
+pub const MINT_TRIES_PER_MINUTE_MAX: usize = 20;
+
+/// How long giving a mint back may take. The caller waits for it, after a provider that failed or a store that is slow, and
+/// what cannot be given back comes free within a minute by itself.
+pub const GIVE_BACK_MAX: Duration = Duration::from_secs(1);
+
 /// How long a token can be connected with. A page connects at once, or after asking for the microphone.
 pub const CONNECT_WITHIN: Duration = Duration::from_mins(1);
 

@@ -1,34 +1,29 @@
 //! The one place that talks to a provider: in bounded time, with a bounded answer, and without a word of what the
 //! provider says in an error. Its body may quote the key or the user's data, so it is not even read.
 
-use std::pin::pin;
-
 use bytes::Bytes;
-use futures_util::future::{Either, select};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
-use spin_sdk::wasip3::clocks::monotonic_clock;
 use spin_sdk::wasip3::http::types::{ErrorCode, RequestOptions};
 use spin_sdk::wasip3::http_compat::RequestOptionsExtension;
 
 use crate::failure::Failure;
 use crate::limits::{ANSWER_BYTES_MAX, BETWEEN_BYTES_MAX, EXCHANGE_MAX, FIRST_BYTE_MAX};
+use crate::time_limit::within;
 
 /// Sends a request and reads the body of a 2xx answer.
 ///
 /// # Errors
 /// When there is no such answer.
 pub async fn send(request: http::Request<Bytes>) -> Result<Bytes, Failure> {
-    let exchange = pin!(exchange(request));
-    match select(exchange, pin!(time_out())).await {
-        Either::Left((outcome, _)) => outcome,
-        Either::Right(((), _)) => Err(Failure::TimedOut),
-    }
+    within(EXCHANGE_MAX, exchange(request))
+        .await
+        .unwrap_or(Err(Failure::TimedOut))
 }
 
 async fn exchange(request: http::Request<Bytes>) -> Result<Bytes, Failure> {
     let mut request = request.map(Full::new);
     // Where the host keeps these limits, a hung connection is closed there too, and one that only drips is noticed by
-    // the time-out below.
+    // the bound on the whole exchange.
     if let Some(options) = host_limits() {
         request
             .extensions_mut()
@@ -47,16 +42,6 @@ async fn exchange(request: http::Request<Bytes>) -> Result<Bytes, Failure> {
         Ok(body) => Ok(body.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => Err(Failure::TooLong),
         Err(error) => Err(error.downcast_ref().map_or(Failure::Unreachable, of_host)),
-    }
-}
-
-/// Waits until the exchange has had all of its time. A host's timer that fires early, such as that of a test whose clock
-/// stands still, does not count: then the host's own limits are what bounds the exchange.
-async fn time_out() {
-    let start = monotonic_clock::now();
-    spin_sdk::time::sleep(EXCHANGE_MAX).await;
-    if u128::from(monotonic_clock::now().saturating_sub(start)) < EXCHANGE_MAX.as_nanos() {
-        std::future::pending::<()>().await;
     }
 }
 

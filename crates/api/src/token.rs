@@ -50,7 +50,7 @@ pub struct TokenBody {
     /// Whose token; if not told, that of the provider that is set up, `openai` before `gemini`.
     #[serde(default)]
     pub provider: Option<Provider>,
-    /// The model; if not told, the one that is set up for the provider.
+    /// The model, one of those that the operator offers; if not told, the first of them.
     #[serde(default, deserialize_with = "name")]
     #[schema(max_length = 64)]
     pub model: Option<String>,

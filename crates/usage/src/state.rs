@@ -240,6 +240,8 @@ impl State {
     }
 
     pub(crate) fn push_answer(&mut self, repeat: &Repeat, reply: Reply) {
+        // A request that is carried out each time it comes takes one place all the same.
+        self.answers.retain(|answer| answer.write != repeat.id);
         self.answers.push(Answer {
             write: repeat.id.clone(),
             fingerprint: repeat.fingerprint.clone(),

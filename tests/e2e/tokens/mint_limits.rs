@@ -8,7 +8,7 @@ use super::{USER, bench, mint};
 
 /// What `limits.rs` of the component allows.
 const TOKENS_PER_MINUTE: usize = 6;
-const TRIES_PER_MINUTE: usize = 30;
+const TRIES_PER_MINUTE: usize = 20;
 
 #[tokio::test]
 async fn six_tokens_a_minute_are_enough() {

@@ -58,9 +58,13 @@ route!(session_end, post, "/api/session/end", "session", "End a session; ending 
 
 route!(realtime_token, post, "/api/realtime-token", "session", "A short-lived token for the voice provider",
     security(("bearer" = []), ("trusted_server" = [], "user" = [])),
-    body(TokenBody), answer(TokenAnswer), 400: "A body or user id that is none", 401: "Not authenticated",
-    403: "No session is running, or no minutes are left", 405: "Another method", 413: "A body over 64 KiB",
-    429: "Too many tokens in a minute", 502: "The provider failed", 503: "The provider is not configured, or busy");
+    params(("Idempotency-Key" = Option<String>, Header,
+        description = "A retry with the same key gets a token of its own; one with another body is refused")),
+    body(TokenBody), answer(TokenAnswer), 400: "A body or user id that is none, or a model that is not offered",
+    401: "Not authenticated", 403: "No session is running, too little is left of it, or no minutes are left",
+    405: "Another method", 413: "A body over 64 KiB", 422: "The key came with another body before",
+    429: "Too many tokens in a minute", 502: "The provider failed",
+    503: "The provider is not configured or busy, or Talktime is");
 
 route!(update_plan, post, "/api/internal/update-plan", "internal", "Change what a source grants a user",
     security(("trusted_server" = [])),
