@@ -1,7 +1,7 @@
 //! A user's mints, as the user's state knows them: a place is taken, and then filled or given back.
 
 use talktime_http::{Problem, random_write_id};
-use talktime_store::{Applied, ApplyError, NoLedger, Settings, SpinKeyValue, Users, WriteMark};
+use talktime_store::{ApplyError, NoLedger, Settings, SpinKeyValue, Users, WriteMark};
 use talktime_usage::command::Minted;
 use talktime_usage::{Command, Instant, MintLimits, Reply, SessionId, UserId};
 
@@ -76,9 +76,9 @@ impl<'a> Mints<'a> {
         eprintln!("a mint that failed could not be given back: {failure}");
     }
 
-    async fn apply(&self, command: &Command, mark: &WriteMark) -> Result<Applied, ApplyError> {
+    async fn apply(&self, command: &Command, mark: &WriteMark) -> Result<Reply, ApplyError> {
         let users = Users::new(&self.documents, &NoLedger, &self.settings.policy);
-        users.apply(self.user, command, mark).await
+        Ok(users.apply(self.user, command, mark).await?.reply)
     }
 }
 
@@ -86,8 +86,8 @@ fn mark_of_its_own() -> Result<WriteMark, Problem> {
     Ok(WriteMark::Once(random_write_id()?))
 }
 
-fn minted(applied: Applied) -> Result<Minted, Problem> {
-    match applied.reply {
+fn minted(reply: Reply) -> Result<Minted, Problem> {
+    match reply {
         Reply::Minted(minted) => Ok(minted),
         other => Err(Problem::internal(format!(
             "an answer of another command: {other:?}"

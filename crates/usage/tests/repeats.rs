@@ -130,3 +130,23 @@ fn a_token_is_asked_for_anew() {
     let other = keyed(&scene, Some(&next), &mint, "another", "1:20");
     assert_eq!(other, Err(Refusal::KeyReused));
 }
+
+#[test]
+fn a_key_takes_one_place_however_often_it_is_carried_out() {
+    let mut scene = Scene::new();
+    let (next, _) = changed(keyed(&scene, None, &start(1), "body", "0:00"));
+    scene.state = Some(*next);
+    let mint = Command::Mint {
+        session: None,
+        limits: MINT_LIMITS,
+    };
+    for time in ["1:00", "2:10", "3:20"] {
+        let (next, _) = changed(keyed(&scene, scene.state.as_ref(), &mint, "body", time));
+        let keys = next
+            .answers
+            .iter()
+            .filter(|answer| answer.write.as_str() == "key");
+        assert_eq!(keys.count(), 1);
+        scene.state = Some(*next);
+    }
+}
