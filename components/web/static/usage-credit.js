@@ -33,6 +33,15 @@ export function planMayHaveChanged({ minutesUsed, minutesRemaining, minutesLimit
 }
 
 /**
+ * From a status answer to the end of its period, by the server's own clock: the page's may be wrong.
+ * @param {UsageStatus} status
+ * @returns {number} NaN when either is no instant
+ */
+export function msToPeriodEnd({ periodEnd, serverTime }) {
+  return Date.parse(periodEnd) - Date.parse(serverTime);
+}
+
+/**
  * Green below 75, amber from 75 to 90, red above.
  * @param {number} percentUsed
  * @returns {'green' | 'amber' | 'red'}

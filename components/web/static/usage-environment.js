@@ -10,16 +10,22 @@ const RELOAD_MS = 10_000;
 
 /** @returns {Environment} */
 export function browserEnvironment() {
+  const isPage = typeof globalThis.addEventListener === 'function';
   return {
     now: () => Date.now(),
     sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+    setTimer: (ms, callback) => {
+      const timer = setTimeout(callback, ms);
+      return () => clearTimeout(timer);
+    },
     random: () => Math.random(),
     randomUuid,
     startTicker,
     storage: sessionStorageOrNone(),
     locks: globalThis.navigator?.locks,
-    channel: typeof BroadcastChannel === 'undefined' ? undefined : new BroadcastChannel('talktime'),
-    events: globalThis,
+    // Node has channels, too, and an open one keeps its process from ending.
+    channel: isPage && typeof BroadcastChannel !== 'undefined' ? new BroadcastChannel('talktime') : undefined,
+    events: isPage ? globalThis : new EventTarget(),
     isVisible: () => globalThis.document?.visibilityState !== 'hidden',
     isReloading: reloadWatch(),
   };

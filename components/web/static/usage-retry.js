@@ -1,5 +1,6 @@
 // @ts-check
 /** @import { Environment } from './usage-session.js' */
+/** @import { UsageError } from './usage.js' */
 
 const FIRST_WAIT_MS = 1000;
 const LONGEST_WAIT_MS = 30_000;
@@ -18,21 +19,31 @@ export function waitMs(failures, retryAfterSeconds, random) {
 }
 
 /**
+ * A refused sign-in may pass, too: the provider gives a fresh token a little later.
+ * @param {UsageError} error
+ */
+export function mayPass({ retryable, status }) {
+  return retryable || status === 401;
+}
+
+/**
  * Tries `attempt` up to `tries` times while its failure may pass.
  * @template T
  * @param {() => Promise<T>} attempt
  * @param {number} tries
  * @param {Environment} environment
+ * @param {() => boolean} [isUnwanted] nobody waits for it any more
  * @returns {Promise<T>}
  */
-export async function withRetries(attempt, tries, environment) {
+export async function withRetries(attempt, tries, environment, isUnwanted = () => false) {
   for (let failures = 1; ; failures += 1) {
     try {
       return await attempt();
     } catch (error) {
-      const { retryable, retryAfterSeconds } = /** @type {import('./usage.js').UsageError} */ (error);
+      const { retryable, retryAfterSeconds } = /** @type {UsageError} */ (error);
       if (!retryable || failures >= tries) throw error;
       await environment.sleep(waitMs(failures, retryAfterSeconds, environment.random));
+      if (isUnwanted()) throw error;
     }
   }
 }

@@ -18,7 +18,7 @@ export interface SessionSummary {
   sessionId: string;
   /** `replaced`: the server no longer knows this session. */
   endReason: EndReason | 'replaced';
-  /** Unknown when the server could not be asked. */
+  /** Undefined until the server has heard of the end; `settled` brings it then. */
   sessionMinutes: number | undefined;
   endedBy: EndedBy;
 }
@@ -31,6 +31,10 @@ export interface SessionEventMap {
   /** Five minutes or less are left; once a session. */
   warning: Event;
   ended: CustomEvent<SessionSummary>;
+  /** The session that this tab ran before it was reloaded goes on. */
+  resumed: Event;
+  /** An end that had not arrived has: the summary is complete. */
+  settled: CustomEvent<SessionSummary>;
   /** Something failed that the user should read about. */
   error: CustomEvent<UsageError>;
 }
@@ -46,22 +50,32 @@ export class UsageSession extends EventTarget {
   readonly status: UsageStatus | undefined;
   /** Of the session that ended last on this page. */
   readonly summary: SessionSummary | undefined;
-  /** False while heartbeats fail. The session goes on, and stops at its limit, all the same. */
+  /** False while the server does not answer, or refuses the sign-in. A session goes on, and stops at its limit, all the same. */
   readonly connected: boolean;
+  /** What came instead of the server's last answer; undefined while `connected`. Tried again by itself. */
+  readonly failure: UsageError | undefined;
   /** Counted down here between two answers. */
   readonly secondsRemaining: number;
   /** Whether a new session may be started. */
   readonly canStart: boolean;
-  /** Reads the usage anew. */
+  /**
+   * For a page that has just been opened: `resume()`, or else `refresh()`. Never rejects: what fails comes as `error`
+   * and is tried again. True: a session goes on.
+   */
+  open(): Promise<boolean>;
+  /** Reads the usage anew. It also does so by itself: after each session, at the end of the period, in the tab that comes to the front. */
   refresh(): Promise<UsageStatus>;
-  /** Refused with code `session_active` when one runs elsewhere, unless `takeover` is true. */
+  /**
+   * Refused with code `session_active` when one runs elsewhere, unless `takeover` is true; with `abandoned` when the page
+   * was left, or this disposed of, meanwhile. Asked twice at once, it starts once.
+   */
   start(request?: StartRequest): Promise<void>;
   /** Goes on with the session that this tab ran before it was reloaded. False: there is none to go on with. */
   resume(): Promise<boolean>;
-  /** A provider token for the running session. */
+  /** A provider token for the running session; refused with `not_running` when none runs, or it ended meanwhile. */
   realtimeToken(request?: RealtimeTokenRequest): Promise<RealtimeToken>;
   end(reason?: 'user_ended' | 'error'): Promise<void>;
-  /** Ends a running session as an unload does, and lets go of the page. */
+  /** Ends a running or starting session as an unload does, and lets go of the page. It does not come back to life. */
   dispose(): void;
   addEventListener<K extends keyof SessionEventMap>(
     type: K,
@@ -83,13 +97,15 @@ export interface UsageSessionOptions extends Omit<RequestOptions, 'idempotencyKe
 export interface Environment {
   now(): number;
   sleep(ms: number): Promise<unknown>;
+  /** Returns what calls it off. */
+  setTimer(ms: number, callback: () => void): () => void;
   random(): number;
   randomUuid(): string;
   /** Calls `tick` about twice a second, in a hidden page too. Returns the stop. */
   startTicker(tick: () => void): () => void;
   storage: Pick<Storage, 'getItem' | 'setItem' | 'removeItem'> | undefined;
   locks: Pick<LockManager, 'request'> | undefined;
-  channel: Pick<BroadcastChannel, 'postMessage' | 'addEventListener' | 'close'> | undefined;
+  channel: Pick<BroadcastChannel, 'postMessage' | 'addEventListener' | 'removeEventListener' | 'close'> | undefined;
   events: Pick<EventTarget, 'addEventListener' | 'removeEventListener'>;
   isVisible(): boolean;
   isReloading(): boolean;

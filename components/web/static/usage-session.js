@@ -2,49 +2,47 @@
 // One session from start to end. The server decides everything; this keeps asking, counts down in between, and
 // never lets a session run on past the limit that it knows.
 /** @import * as Api from './usage-session.js' */
-/** @import { StartRequest, StartedSession, UsageStatus, UsageError, Difficulty, RealtimeTokenRequest } from './usage.js' */
+/** @import { Difficulty, EndedSession, Heartbeat, RealtimeTokenRequest, RequestOptions, StartRequest, UsageError } from './usage.js' */
 
-import { endSession, getRealtimeToken, getUsageStatus, sendHeartbeat, startSession } from './usage.js';
-import { LOW_MINUTES, planMayHaveChanged, withTotals } from './usage-credit.js';
+import { getRealtimeToken, startSession } from './usage.js';
+import { LOW_MINUTES, planMayHaveChanged } from './usage-credit.js';
+import { PendingEnds, summaryAfter } from './usage-ends.js';
 import { browserEnvironment } from './usage-environment.js';
-import { waitMs, withRetries } from './usage-retry.js';
+import { abandoned, alreadyStarted, notRunning } from './usage-mistakes.js';
+import { PageEvents } from './usage-page-events.js';
+import { UsageReading } from './usage-reading.js';
+import { withRetries } from './usage-retry.js';
+import { RunningSession } from './usage-running.js';
 import { Tab } from './usage-tab.js';
 
 const START_TRIES = 3;
-const END_TRIES = 4;
-/** Ticks come twice a second; a gap like this is a sleep, or a clock that was set. */
-const CLOCK_JUMP_MS = 5000;
-/** At the limit the server is asked once more (minutes may have been bought); no answer by then means stop. */
-const LIMIT_GRACE_MS = 2000;
-/** Coming back to a tab asks the server only if the last answer is older than this. */
-const FRESH_MS = 5000;
-const DEFAULT_HEARTBEAT_SECONDS = 30;
+/** After them the session is over for the page, which goes on telling the server. */
+const END_TRIES = 2;
 
 /** @implements {Api.UsageSession} */
 export class UsageSession extends EventTarget {
   /** @type {Api.SessionState} */ state = 'idle';
-  /** @type {string | undefined} */ sessionId;
   /** @type {string | undefined} */ topic;
   /** @type {Difficulty | undefined} */ difficulty;
-  /** @type {UsageStatus | undefined} */ status;
   /** @type {Api.SessionSummary | undefined} */ summary;
-  connected = true;
 
   #environment;
   #tab;
-  /** @type {import('./usage.js').RequestOptions} */ #request;
+  #ends;
+  #reading;
+  #page;
+  /** @type {RequestOptions} */ #request;
   /** @type {string | null | undefined} */ #lastToken;
-  /** @type {(() => void) | undefined} */ #stopTicker;
-  /** @type {Promise<void> | undefined} */ #beating;
-  #intervalMs = DEFAULT_HEARTBEAT_SECONDS * 1000;
-  #deadline = 0;
-  #nextHeartbeatAt = 0;
-  #answeredAt = 0;
-  #lastTickAt = 0;
-  #lastSecond = -1;
-  #failures = 0;
+  /** @type {RunningSession | undefined} */ #running;
+  /** @type {(() => void) | undefined} */ #unlock;
+  /** @type {Promise<void> | undefined} */ #starting;
+  /** Counts starts, leavings and the disposal, so that what belongs to an older one is seen to be late. */
+  #turn = 0;
+  #disposed = false;
+  /** The first reading failed, so the session of before a reload may still be waiting. */
+  #mayResume = false;
+  #secondsAtEnd = 0;
   #warned = false;
-  #atLimit = false;
 
   /** @param {Api.UsageSessionOptions} [options] */
   constructor(options = {}) {
@@ -54,320 +52,327 @@ export class UsageSession extends EventTarget {
     this.#tab = new Tab(this.#environment);
     this.#request = request;
     const { getToken } = request;
-    if (getToken) {
-      // Kept for the unload, when nothing can be awaited any more.
-      this.#request = { ...request, getToken: async (hint) => (this.#lastToken = await getToken(hint)) };
-    }
-    const { events, channel } = this.#environment;
-    events.addEventListener('online', this.#lookAgain);
-    events.addEventListener('visibilitychange', this.#onVisibility, true);
-    events.addEventListener('pagehide', this.#onPageHide);
-    channel?.addEventListener('message', this.#lookAgain);
+    // Kept for the unload, when nothing can be awaited any more.
+    if (getToken) this.#request = { ...request, getToken: async (hint) => (this.#lastToken = await getToken(hint)) };
+    this.#ends = new PendingEnds(this.#tab, this.#request, this.#environment.randomUuid);
+    this.#reading = new UsageReading(this.#environment, this.#request, {
+      changed: () => this.#emit('change'),
+      settle: () => this.#settle(),
+      isNeeded: () => this.#running !== undefined || this.#environment.isVisible(),
+    });
+    this.#page = new PageEvents(this.#environment, {
+      lookAgain: () => this.#lookAgain(),
+      isFresh: () => this.#reading.isFresh && !this.#ends.any,
+      otherTab: () => {
+        // A page that nobody sees asks when it is seen.
+        this.#reading.outdated();
+        if (this.#running || this.#environment.isVisible()) this.#lookAgain();
+      },
+      leave: () => {
+        // A reload that the browser announces: the page comes back, and goes on with the session.
+        if (!this.#running || !this.#environment.isReloading()) this.#leave();
+      },
+    });
+  }
+
+  get status() {
+    return this.#reading.status;
+  }
+
+  get failure() {
+    return this.#reading.failure;
+  }
+
+  get connected() {
+    return this.failure === undefined;
+  }
+
+  get sessionId() {
+    return this.#running?.sessionId;
   }
 
   get secondsRemaining() {
     if (this.state === 'idle' || this.state === 'starting') return this.status?.secondsRemaining ?? 0;
-    if (this.state !== 'running') return 0;
-    return Math.max(0, Math.ceil((this.#deadline - this.#environment.now()) / 1000));
+    if (this.state === 'ending') return this.#secondsAtEnd;
+    return this.#running?.secondsRemaining ?? 0;
   }
 
   get canStart() {
     const free = this.state === 'idle' || this.state === 'ended';
-    return free && this.status !== undefined && this.status.minutesRemaining > 0;
+    return free && !this.#disposed && this.status !== undefined && this.status.minutesRemaining > 0;
+  }
+
+  async open() {
+    try {
+      if (await this.resume()) return true;
+      if (!this.#disposed) await this.refresh();
+    } catch (error) {
+      if (this.#disposed) return false;
+      this.#mayResume = true;
+      this.#reading.failed(error);
+      this.#reading.catchUp.failed(error);
+      this.#emit('error', error);
+    }
+    return false;
   }
 
   async refresh() {
-    const status = await getUsageStatus(this.#request);
-    this.status = status;
-    if (this.state === 'running' && status.activeSession?.sessionId === this.sessionId) {
-      this.#countFrom(status.secondsRemaining);
-    }
-    this.#changed();
+    const status = await this.#reading.refresh();
+    if (status.activeSession?.sessionId === this.sessionId) this.#running?.countFrom(status.secondsRemaining);
+    this.#emit('change');
     return status;
   }
 
   /** @param {StartRequest} [request] */
-  async start(request = {}) {
-    if (this.state !== 'idle' && this.state !== 'ended') throw new Error(`A session is ${this.state}`);
-    this.#enter('starting');
+  start(request = {}) {
+    // A double click is one start.
+    if (this.state !== 'starting' || !this.#starting) this.#starting = this.#start(request);
+    return this.#starting;
+  }
+
+  /** @param {StartRequest} request */
+  async #start(request) {
+    if (this.#disposed) throw abandoned();
+    if (this.state !== 'idle' && this.state !== 'ended') throw alreadyStarted(this.state);
+    const turn = ++this.#turn;
     this.summary = undefined;
-    await this.#sendPendingEnd();
-    const idempotencyKey = this.#environment.randomUuid();
+    this.#enter('starting');
     try {
-      const attempt = () => startSession(request, { ...this.#request, idempotencyKey });
-      const started = await withRetries(attempt, START_TRIES, this.#environment);
-      this.topic = request.topic;
-      this.difficulty = request.difficulty;
-      await this.#tab.lock(started.sessionId);
-      this.#run(started.sessionId, started.heartbeatIntervalSeconds, started);
-      this.#tab.tellOthers();
+      await this.#startAs(turn, request);
     } catch (error) {
+      if (turn !== this.#turn) throw abandoned();
       this.#enter('idle');
-      // The refusal says that the usage on show is out of date.
-      await this.refresh().catch(() => undefined);
+      // The refusal says that the usage on show is out of date; where there is no answer, there is nothing to wait for.
+      const reading = this.#reading.catchUp.now();
+      if (/** @type {UsageError} */ (error).status !== 0) await reading;
       throw error;
     }
   }
 
+  /**
+   * @param {number} turn
+   * @param {StartRequest} request
+   */
+  async #startAs(turn, request) {
+    const isLeft = () => turn !== this.#turn;
+    // A session that this page has ended must not stand in the way; if it cannot be told, the start says why.
+    await this.#ends.deliver(this.#onDelivered).catch(() => undefined);
+    if (isLeft()) throw abandoned();
+    const idempotencyKey = this.#environment.randomUuid();
+    const attempt = () => startSession(request, { ...this.#request, idempotencyKey });
+    const started = await withRetries(attempt, START_TRIES, this.#environment, isLeft);
+    const unlock = isLeft() ? undefined : await this.#tab.lock(started.sessionId);
+    if (isLeft()) {
+      unlock?.();
+      // Nobody talks in it. What does not arrive is kept for the page's return, or for the next visit.
+      this.#ends.send(this.#ends.remember(started.sessionId, 'error'), { keepalive: true })
+        .catch(() => undefined).then(() => this.#reading.catchUp.now());
+      throw abandoned();
+    }
+    this.#unlock = unlock;
+    this.topic = request.topic;
+    this.difficulty = request.difficulty;
+    this.#run(started.sessionId, started.heartbeatIntervalSeconds, started);
+    this.#tab.tellOthers();
+  }
+
   async resume() {
-    const saved = this.#tab.saved;
-    if (!saved) return false;
-    if (saved.endKey) {
-      await this.#sendPendingEnd();
-      this.#enter('ended');
-      return false;
-    }
-    if (!(await this.#tab.lock(saved.sessionId))) return false;
-    let status;
+    if (this.#disposed || (this.state !== 'idle' && this.state !== 'ended')) return false;
+    const turn = this.#turn;
+    const isLeft = () => turn !== this.#turn;
+    if (this.#ends.any) await this.#ends.deliver(this.#onDelivered);
+    const { saved } = this.#tab;
+    const unlock = saved && !isLeft() && (await this.#tab.lock(saved.sessionId));
+    if (!unlock) return false;
     try {
-      status = await this.refresh();
-    } catch (error) {
-      this.#tab.unlock();
-      throw error;
+      const status = isLeft() ? undefined : await this.refresh();
+      if (!status || isLeft()) return false;
+      if (status.activeSession?.sessionId !== saved.sessionId) {
+        this.#tab.forget(saved.sessionId);
+        return false;
+      }
+      this.#unlock = unlock;
+      this.topic = saved.topic;
+      this.difficulty = saved.difficulty;
+      this.#warned = saved.warned;
+      this.summary = undefined;
+      this.#run(saved.sessionId, saved.heartbeatIntervalSeconds, status);
+    } finally {
+      if (this.#unlock !== unlock) unlock();
     }
-    if (status.activeSession?.sessionId !== saved.sessionId) {
-      this.#tab.save(undefined);
-      this.#tab.unlock();
-      return false;
-    }
-    this.topic = saved.topic;
-    this.difficulty = saved.difficulty;
-    this.#warned = saved.warned;
-    this.#run(saved.sessionId, saved.heartbeatIntervalSeconds, status);
+    this.#emit('resumed');
     return true;
   }
 
   /** @param {RealtimeTokenRequest} [request] */
-  realtimeToken(request = {}) {
-    const own = this.sessionId === undefined ? {} : { sessionId: this.sessionId };
-    return getRealtimeToken({ ...request, ...own }, this.#request);
+  async realtimeToken(request = {}) {
+    const { sessionId } = this;
+    if (!sessionId) throw notRunning();
+    const token = await getRealtimeToken({ ...request, sessionId }, this.#request);
+    // It would let somebody talk on in a session that is over.
+    if (this.sessionId !== sessionId) throw notRunning();
+    return token;
   }
 
   /** @param {'user_ended' | 'error'} [reason] */
   async end(reason = 'user_ended') {
-    if (this.state !== 'running' || !this.sessionId) return;
-    const sessionId = this.sessionId;
+    const { sessionId } = this;
+    if (!sessionId) return;
+    this.#secondsAtEnd = this.secondsRemaining;
+    const end = this.#ends.remember(sessionId, reason);
+    this.#stopRunning(sessionId);
     this.#enter('ending');
-    const idempotencyKey = this.#rememberEnd(reason);
     try {
-      const attempt = () => endSession(sessionId, { ...this.#request, reason, idempotencyKey, keepalive: true });
+      const attempt = () => this.#ends.send(end, { keepalive: true });
       const answer = await withRetries(attempt, END_TRIES, this.#environment);
-      this.#applyTotals(answer.totalMinutesUsed, answer.minutesRemaining, 0);
-      this.#tab.save(undefined);
+      this.#reading.applyTotals(answer.totalMinutesUsed, answer.minutesRemaining, 0);
       this.#finish({ sessionId, endReason: answer.endReason, sessionMinutes: answer.sessionMinutes, endedBy: 'page' });
     } catch (error) {
-      const failure = /** @type {UsageError} */ (error);
-      // Sent again when the network is back, or at the next visit; the server ends a silent session by itself, too.
-      if (!failure.retryable) this.#tab.save(undefined);
       this.#finish({ sessionId, endReason: reason, sessionMinutes: undefined, endedBy: 'page' });
-      if (failure.status !== 404) this.#report(failure);
+      const failure = /** @type {UsageError} */ (error);
+      if (failure.status === 404) return;
+      this.#reading.failed(failure);
+      this.#emit('error', failure);
     }
   }
 
   dispose() {
-    this.#onPageHide();
-    const { events, channel } = this.#environment;
-    events.removeEventListener('online', this.#lookAgain);
-    events.removeEventListener('visibilitychange', this.#onVisibility, true);
-    events.removeEventListener('pagehide', this.#onPageHide);
-    channel?.close();
+    if (this.#disposed) return;
+    this.#leave();
+    this.#disposed = true;
+    this.#turn += 1;
+    this.#reading.stop();
+    this.#page.stop();
+    this.#tab.close();
   }
 
   /**
    * @param {string} sessionId
-   * @param {number} heartbeatIntervalSeconds
+   * @param {number} intervalSeconds
    * @param {{ minutesRemaining: number, secondsRemaining: number }} credit
    */
-  #run(sessionId, heartbeatIntervalSeconds, credit) {
-    const now = this.#environment.now();
-    this.sessionId = sessionId;
-    this.#intervalMs = (heartbeatIntervalSeconds || DEFAULT_HEARTBEAT_SECONDS) * 1000;
-    this.#failures = 0;
-    this.#lastTickAt = now;
-    this.connected = true;
+  #run(sessionId, intervalSeconds, { minutesRemaining, secondsRemaining }) {
+    this.#mayResume = false;
+    const session = { sessionId, intervalSeconds, secondsRemaining };
+    this.#running = new RunningSession(session, this.#environment, this.#request, {
+      heard: (answer, seconds) => this.#hear(answer, seconds),
+      failed: (error) => this.#reading.failed(error),
+      refused: (error) => this.#refused(sessionId, error),
+      ticked: () => this.#emit('tick'),
+      limitReached: () => this.#limitReached(sessionId),
+    });
     const limit = this.status?.minutesLimit;
-    const used = limit === undefined ? undefined : limit - credit.minutesRemaining;
-    this.#applyTotals(used, credit.minutesRemaining, credit.secondsRemaining);
-    this.#nextHeartbeatAt = now + this.#intervalMs;
+    this.#reading.applyTotals(limit === undefined ? undefined : limit - minutesRemaining, minutesRemaining, secondsRemaining);
     this.#enter('running');
-    this.#stopTicker = this.#environment.startTicker(() => this.#tick());
-    this.#warnIfLow(credit.minutesRemaining);
+    this.#warnIfLow(minutesRemaining);
     this.#remember();
   }
 
-  #tick() {
-    if (this.state !== 'running') return;
-    const now = this.#environment.now();
-    const gap = now - this.#lastTickAt;
-    this.#lastTickAt = now;
-    if (now >= this.#deadline) void this.#reachLimit();
-    else if (now >= this.#nextHeartbeatAt || gap > CLOCK_JUMP_MS || gap < 0) void this.#heartbeat();
-    if (this.secondsRemaining !== this.#lastSecond) {
-      this.#lastSecond = this.secondsRemaining;
-      this.dispatchEvent(new Event('tick'));
+  /**
+   * @param {Heartbeat} answer
+   * @param {number} seconds
+   */
+  #hear(answer, seconds) {
+    const before = this.status?.minutesUsed;
+    this.#reading.applyTotals(answer.totalMinutesUsed, answer.minutesRemaining, seconds);
+    if (answer.ended && this.sessionId) {
+      const { endReason, sessionMinutes } = answer.ended;
+      const endedBy = endReason === 'user_ended' ? 'elsewhere' : 'server';
+      return this.#finish({ sessionId: this.sessionId, endReason, sessionMinutes, endedBy });
     }
-  }
-
-  /** One at a time: a slow heartbeat is not overtaken by the next one. */
-  #heartbeat() {
-    this.#beating ??= this.#beat().finally(() => (this.#beating = undefined));
-    return this.#beating;
-  }
-
-  async #beat() {
-    const sessionId = this.sessionId;
-    if (!sessionId) return;
-    const isOver = () => this.state !== 'running' || this.sessionId !== sessionId;
-    try {
-      const answer = await sendHeartbeat(sessionId, this.#request);
-      if (isOver()) return;
-      this.#failures = 0;
-      this.connected = true;
-      this.#nextHeartbeatAt = this.#environment.now() + this.#intervalMs;
-      // Whole seconds: a session that the server still runs has a part of one left, and ends by the server's word.
-      const seconds = answer.ended ? 0 : Math.max(1, answer.secondsRemaining);
-      this.#applyTotals(answer.totalMinutesUsed, answer.minutesRemaining, seconds);
-      if (answer.ended) {
-        const { endReason, sessionMinutes } = answer.ended;
-        this.#tab.save(undefined);
-        this.#finish({ sessionId, endReason, sessionMinutes, endedBy: endReason === 'user_ended' ? 'elsewhere' : 'server' });
-        return;
-      }
-      this.#warnIfLow(answer.minutesRemaining);
-      this.#changed();
-      if (this.status && planMayHaveChanged(this.status)) this.refresh().catch(() => undefined);
-    } catch (error) {
-      if (!isOver()) this.#heartbeatFailed(sessionId, /** @type {UsageError} */ (error));
-    }
+    this.#warnIfLow(answer.minutesRemaining);
+    this.#emit('change');
+    if (answer.totalMinutesUsed !== before) this.#tab.tellOthers();
+    if (this.status && planMayHaveChanged(this.status)) void this.#reading.catchUp.now();
   }
 
   /**
+   * The server does not know the session, or no longer the user: nobody may go on unmetered.
    * @param {string} sessionId
    * @param {UsageError} error
    */
-  #heartbeatFailed(sessionId, error) {
-    if (error.retryable) {
-      this.#failures += 1;
-      const wait = waitMs(this.#failures, error.retryAfterSeconds, this.#environment.random);
-      this.#nextHeartbeatAt = this.#environment.now() + Math.min(wait, this.#intervalMs);
-      this.connected = false;
-      this.#changed();
-      return;
-    }
-    // Refused for good: the server does not know the session, or no longer the user. Nobody may go on unmetered.
-    this.#tab.save(undefined);
-    const endReason = error.status === 404 ? 'replaced' : 'error';
-    this.#finish({ sessionId, endReason, sessionMinutes: undefined, endedBy: error.status === 404 ? 'elsewhere' : 'server' });
-    if (error.status !== 404) this.#report(error);
+  #refused(sessionId, error) {
+    const unknown = error.status === 404;
+    // Told once the user is signed in again, so that it is not paid for until the server notices the silence.
+    if (error.status === 401) this.#ends.remember(sessionId, 'error');
+    const endReason = unknown ? 'replaced' : 'error';
+    this.#finish({ sessionId, endReason, sessionMinutes: undefined, endedBy: unknown ? 'elsewhere' : 'server' });
+    if (!unknown) this.#emit('error', error);
   }
 
-  async #reachLimit() {
-    if (this.#atLimit) return;
-    this.#atLimit = true;
-    await Promise.race([this.#heartbeat(), this.#environment.sleep(LIMIT_GRACE_MS)]);
-    this.#atLimit = false;
-    if (this.state !== 'running' || !this.sessionId || this.#environment.now() < this.#deadline) return;
-    this.#rememberEnd('user_ended');
-    const limit = this.status?.minutesLimit;
-    this.#applyTotals(limit, 0, 0);
-    this.#finish({ sessionId: this.sessionId, endReason: 'limit_reached', sessionMinutes: undefined, endedBy: 'server' });
-    void this.#sendPendingEnd();
+  /** @param {string} sessionId */
+  #limitReached(sessionId) {
+    this.#ends.remember(sessionId, 'user_ended');
+    this.#reading.applyTotals(this.status?.minutesLimit, 0, 0);
+    this.#finish({ sessionId, endReason: 'limit_reached', sessionMinutes: undefined, endedBy: 'server' });
   }
 
   /** @param {Api.SessionSummary} summary */
   #finish(summary) {
-    this.#stopTicker?.();
-    this.#stopTicker = undefined;
+    this.#stopRunning(summary.sessionId);
     this.summary = summary;
-    this.sessionId = undefined;
     this.#warned = false;
-    this.connected = true;
-    this.#tab.unlock();
     this.#enter('ended');
-    this.dispatchEvent(new CustomEvent('ended', { detail: summary }));
+    this.#emit('ended', summary);
     this.#tab.tellOthers();
-    this.refresh().catch(() => undefined);
+    // A page that is being left has no more time for it; if it comes back, it asks then.
+    if (summary.endedBy !== 'unload') void this.#reading.catchUp.now();
   }
 
-  async #sendPendingEnd() {
-    const saved = this.#tab.saved;
-    if (!saved?.endKey) return;
-    const options = { ...this.#request, idempotencyKey: saved.endKey, ...(saved.endReason ? { reason: saved.endReason } : {}) };
-    try {
-      const { endReason, sessionMinutes } = await endSession(saved.sessionId, options);
-      this.summary ??= { sessionId: saved.sessionId, endReason, sessionMinutes, endedBy: 'unload' };
-      this.#forget(saved.sessionId);
-      await this.refresh();
-    } catch (error) {
-      if (!(/** @type {UsageError} */ (error).retryable)) this.#forget(saved.sessionId);
+  /** @param {string} sessionId */
+  #stopRunning(sessionId) {
+    this.#running?.stop();
+    this.#running = undefined;
+    this.#tab.forget(sessionId);
+    this.#unlock?.();
+    this.#unlock = undefined;
+  }
+
+  /** What is owed: the session of before a reload, ends that have not arrived, the usage as it is now. */
+  async #settle() {
+    if (this.state === 'starting' || this.state === 'ending') return;
+    if (this.#mayResume && (await this.resume())) return;
+    await this.#ends.deliver(this.#onDelivered);
+    if (!this.#disposed) await this.refresh();
+    this.#mayResume = false;
+  }
+
+  /** @type {(sessionId: string, answer: EndedSession) => void} */
+  #onDelivered = (sessionId, answer) => {
+    const summary = summaryAfter(this.summary, sessionId, answer);
+    if (!summary || (this.state !== 'idle' && this.state !== 'ended')) return;
+    this.summary = summary;
+    this.#enter('ended');
+    this.#emit('settled', summary);
+  };
+
+  /** The network is back, or the user is. */
+  #lookAgain() {
+    if (this.#running) void this.#running.heartbeat();
+    else if (this.status || this.#reading.catchUp.owed || this.#ends.any) void this.#reading.catchUp.now();
+  }
+
+  #leave() {
+    if (this.state === 'starting') {
+      this.#turn += 1;
+      this.#enter('idle');
     }
-  }
-
-  /** @param {string} sessionId a new session may have begun meanwhile, and its record stays */
-  #forget(sessionId) {
-    if (this.#tab.saved?.sessionId === sessionId) this.#tab.save(undefined);
-  }
-
-  /** The network is back, the user is, or another tab has changed something. */
-  #lookAgain = () => {
-    if (this.state === 'running') void this.#heartbeat();
-    else if (this.#tab.saved?.endKey && this.state !== 'ending') void this.#sendPendingEnd();
-    else if (this.status) this.refresh().catch(() => undefined);
-  };
-
-  #onVisibility = () => {
-    if (this.#environment.isVisible() && this.#environment.now() - this.#answeredAt > FRESH_MS) this.#lookAgain();
-  };
-
-  #onPageHide = () => {
-    if (this.state !== 'running' || !this.sessionId) return;
-    if (this.#environment.isReloading()) return;
-    const sessionId = this.sessionId;
-    const idempotencyKey = this.#rememberEnd('user_ended');
+    const { sessionId } = this;
+    if (!sessionId) return;
+    const end = this.#ends.remember(sessionId, 'user_ended');
     const token = this.#lastToken;
-    const getToken = () => token;
-    endSession(sessionId, { ...this.#request, getToken, idempotencyKey, keepalive: true }).then(
-      () => this.#forget(sessionId),
-      () => undefined, // Kept for the next visit.
+    this.#ends.send(end, { keepalive: true, getToken: () => token }).then(
+      (answer) => this.#onDelivered(sessionId, answer),
+      () => undefined, // Kept for the page's return, or for the next visit.
     );
-    // The page may come back from the browser's back/forward cache, and then shows what is true.
     this.#finish({ sessionId, endReason: 'user_ended', sessionMinutes: undefined, endedBy: 'unload' });
-  };
+  }
 
   #remember() {
-    if (!this.sessionId) return;
-    this.#tab.save({
-      sessionId: this.sessionId,
-      warned: this.#warned,
-      heartbeatIntervalSeconds: this.#intervalMs / 1000,
-      ...(this.topic === undefined ? {} : { topic: this.topic }),
-      ...(this.difficulty === undefined ? {} : { difficulty: this.difficulty }),
-    });
-  }
-
-  /** @param {'user_ended' | 'error'} endReason */
-  #rememberEnd(endReason) {
-    const endKey = this.#environment.randomUuid();
-    const sessionId = this.sessionId ?? '';
-    this.#tab.save({ sessionId, endKey, endReason, warned: true, heartbeatIntervalSeconds: this.#intervalMs / 1000 });
-    return endKey;
-  }
-
-  /** @param {number} secondsRemaining */
-  #countFrom(secondsRemaining) {
-    this.#answeredAt = this.#environment.now();
-    this.#deadline = this.#answeredAt + secondsRemaining * 1000;
-  }
-
-  /**
-   * @param {number | undefined} minutesUsed
-   * @param {number} minutesRemaining
-   * @param {number} secondsRemaining
-   */
-  #applyTotals(minutesUsed, minutesRemaining, secondsRemaining) {
-    this.#countFrom(secondsRemaining);
-    if (!this.status || minutesUsed === undefined) return;
-    this.status = withTotals(this.status, { minutesUsed, minutesRemaining, secondsRemaining });
+    if (!this.#running) return;
+    const { sessionId, intervalSeconds } = this.#running;
+    const { topic, difficulty } = this;
+    this.#tab.save({ sessionId, topic, difficulty, warned: this.#warned, heartbeatIntervalSeconds: intervalSeconds });
   }
 
   /** @param {number} minutesRemaining */
@@ -375,21 +380,20 @@ export class UsageSession extends EventTarget {
     if (this.#warned || minutesRemaining > LOW_MINUTES) return;
     this.#warned = true;
     this.#remember();
-    this.dispatchEvent(new Event('warning'));
-  }
-
-  /** @param {UsageError} error */
-  #report(error) {
-    this.dispatchEvent(new CustomEvent('error', { detail: error }));
+    this.#emit('warning');
   }
 
   /** @param {Api.SessionState} state */
   #enter(state) {
     this.state = state;
-    this.#changed();
+    this.#emit('change');
   }
 
-  #changed() {
-    this.dispatchEvent(new Event('change'));
+  /**
+   * @param {keyof Api.SessionEventMap} type
+   * @param {unknown} [detail]
+   */
+  #emit(type, detail) {
+    if (!this.#disposed) this.dispatchEvent(new CustomEvent(type, { detail }));
   }
 }

@@ -103,7 +103,7 @@ export interface RealtimeToken {
 export interface RequestOptions {
   /** Where Talktime answers, without a slash at the end. Default: this page's own origin. */
   baseUrl?: string;
-  /** Gives the bearer token. Asked again, with `refresh: true`, after a 401. */
+  /** Gives the bearer token. Asked again, with `refresh: true`, after a 401; what it rejects with counts as no answer. */
   getToken?: (hint: { refresh: boolean }) => string | null | undefined | Promise<string | null | undefined>;
   /** For cookies. Default `same-origin`; `include` for a cookie on another origin. */
   credentials?: RequestCredentials;
@@ -133,7 +133,7 @@ export class UsageError extends Error {
   });
   /** The HTTP status; 0 when there was no answer. */
   readonly status: number;
-  /** The server's stable code, or `network`, `timeout`, `bad_answer`. */
+  /** The server's stable code, or `network`, `timeout`, `bad_answer`, `sign_in` (`getToken` failed). */
   readonly code: string;
   /** With `session_active`: the session that is running. */
   readonly sessionId: string | undefined;

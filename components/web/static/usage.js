@@ -6,6 +6,8 @@ import { randomUuid } from './usage-random.js';
 
 /** Longer than any healthy answer takes, shorter than a heartbeat interval. */
 const TIMEOUT_MS = 10_000;
+/** What only an operator, or the page itself, can change: waiting does not. */
+const FINAL_CODES = new Set(['provider_not_configured', 'misconfigured', 'already_started', 'not_running', 'abandoned']);
 
 /** @implements {Api.UsageError} */
 export class UsageError extends Error {
@@ -20,6 +22,7 @@ export class UsageError extends Error {
   }
 
   get retryable() {
+    if (FINAL_CODES.has(this.code)) return false;
     return this.status === 0 || this.status === 408 || this.status === 429 || this.status >= 500;
   }
 }
@@ -59,25 +62,52 @@ export function getRealtimeToken(request = {}, options = {}) {
  * @returns {Promise<any>}
  */
 async function call(method, path, body, options) {
-  const answer = await send(method, path, body, options, false);
-  // A token that ran out during a long session: one more try with a fresh one.
-  if (answer.status === 401 && options.getToken) {
-    return read(await send(method, path, body, options, true));
+  const token = await signIn(options, false);
+  const answer = await send(method, path, body, token, options);
+  if (answer.status !== 401 || !options.getToken) return read(answer);
+  // A token that ran out: once more with a fresh one, if there is one.
+  const fresh = await signIn(options, true);
+  return read(fresh === token ? answer : await send(method, path, body, fresh, options));
+}
+
+/**
+ * A page that cannot get its token at the moment (its sign-in provider is out of reach) is no page without one.
+ * @param {Api.RequestOptions} options
+ * @param {boolean} refresh
+ */
+async function signIn({ getToken, timeoutMs = TIMEOUT_MS }, refresh) {
+  if (!getToken) return undefined;
+  try {
+    return await inTime(getToken({ refresh }), timeoutMs);
+  } catch (cause) {
+    throw new UsageError({ status: 0, code: 'sign_in', message: 'The sign-in token could not be had', cause });
   }
-  return read(answer);
+}
+
+/**
+ * @template T
+ * @param {T | Promise<T>} work
+ * @param {number} timeoutMs
+ * @returns {Promise<T>}
+ */
+function inTime(work, timeoutMs) {
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let timer;
+  const late = new Promise((_, reject) => (timer = setTimeout(() => reject(new Error('No token in time')), timeoutMs)));
+  // Called off, because an answer in time must leave no timer behind.
+  return /** @type {Promise<T>} */ (Promise.race([work, late])).finally(() => clearTimeout(timer));
 }
 
 /**
  * @param {'GET' | 'POST'} method
  * @param {string} path
  * @param {object | undefined} body
+ * @param {string | null | undefined} token
  * @param {Api.RequestOptions} options
- * @param {boolean} refresh
  */
-async function send(method, path, body, options, refresh) {
+async function send(method, path, body, token, options) {
   /** @type {Record<string, string>} */
   const headers = { Accept: 'application/json' };
-  const token = options.getToken ? await options.getToken({ refresh }) : undefined;
   if (token) headers.Authorization = `Bearer ${token}`;
   if (body !== undefined) headers['Content-Type'] = 'application/json';
   if (options.idempotencyKey) headers['Idempotency-Key'] = options.idempotencyKey;

@@ -70,14 +70,21 @@ export class FakeBrowser {
   events = new EventTarget();
   channel = Object.assign(new EventTarget(), { sent: [], close() {}, postMessage(m) { this.sent.push(m); } });
   heldLocks = new Set();
+  #lockWaiters = [];
   #ticks = new Set();
   #sleepers = [];
+  #timers = new Set();
 
   environment() {
     let ids = 0;
     return {
       now: () => this.now,
       sleep: (ms) => new Promise((resolve) => this.#sleepers.push({ at: this.now + ms, resolve })),
+      setTimer: (ms, callback) => {
+        const timer = { at: this.now + ms, callback };
+        this.#timers.add(timer);
+        return () => this.#timers.delete(timer);
+      },
       random: () => 1,
       randomUuid: () => `key-${(ids += 1)}`,
       startTicker: (tick) => {
@@ -91,10 +98,13 @@ export class FakeBrowser {
       },
       locks: {
         request: async (name, options, held) => {
-          if (this.heldLocks.has(name)) throw new DOMException('held', 'AbortError');
+          const aborted = new Promise((_, reject) => options.signal.addEventListener('abort', () => reject(options.signal.reason)));
+          aborted.catch(() => undefined);
+          while (this.heldLocks.has(name)) await Promise.race([aborted, new Promise((free) => this.#lockWaiters.push(free))]);
           this.heldLocks.add(name);
           await held({ name });
           this.heldLocks.delete(name);
+          for (const free of this.#lockWaiters.splice(0)) free();
         },
       },
       channel: this.channel,
@@ -102,6 +112,32 @@ export class FakeBrowser {
       isVisible: () => this.visible,
       isReloading: () => this.reloading,
     };
+  }
+
+  /** What would still happen by itself. */
+  get pending() {
+    return { ticks: this.#ticks.size, timers: this.#timers.size, locks: this.heldLocks.size };
+  }
+
+  leave() {
+    this.events.dispatchEvent(new Event('pagehide'));
+  }
+
+  /** The browser announces a reload, and the page is gone. */
+  reload() {
+    this.reloading = true;
+    this.leave();
+    this.reloading = false;
+    this.events = new EventTarget();
+    this.heldLocks.clear();
+    this.#ticks.clear();
+    this.#timers.clear();
+    this.#sleepers = [];
+  }
+
+  /** Back from the back/forward cache. */
+  comeBack() {
+    this.events.dispatchEvent(Object.assign(new Event('pageshow'), { persisted: true }));
   }
 
   /** Lets everything that is ready run. */
@@ -129,6 +165,10 @@ export class FakeBrowser {
     const due = this.#sleepers.filter(({ at }) => at <= this.now);
     this.#sleepers = this.#sleepers.filter(({ at }) => at > this.now);
     for (const { resolve } of due) resolve();
+    for (const timer of [...this.#timers].filter(({ at }) => at <= this.now)) {
+      this.#timers.delete(timer);
+      timer.callback();
+    }
     for (const tick of this.#ticks) tick();
     for (let turn = 0; turn < 4; turn += 1) await new Promise((resolve) => setImmediate(resolve));
   }
@@ -138,7 +178,7 @@ export class FakeBrowser {
 export async function open({ browser = new FakeBrowser(), server = new FakeServer(), ...options } = {}) {
   const session = new UsageSession({ fetch: server.fetch, environment: browser.environment(), ...options });
   const heard = [];
-  for (const type of ['warning', 'ended', 'error']) {
+  for (const type of ['warning', 'ended', 'error', 'resumed', 'settled']) {
     session.addEventListener(type, (event) => heard.push(event.detail ? [type, event.detail] : [type]));
   }
   return { browser, server, session, heard };
