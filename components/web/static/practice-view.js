@@ -4,7 +4,7 @@
 /** @import { Problem } from './practice-words.js' */
 
 import { minutesText } from './usage-credit.js';
-import { clockText, endText, lengthText } from './practice-words.js';
+import { clockText, connectionText, endText, lengthText, takeoverText } from './practice-words.js';
 
 const ACCOUNT_LINES_MAX = 50;
 const DIFFICULTIES = { beginner: 'Beginner', intermediate: 'Intermediate', advanced: 'Advanced' };
@@ -17,10 +17,17 @@ const warning = /** @type {import('./usage-warning.js').UsageWarning} */ (byId('
 export const startButton = /** @type {HTMLButtonElement} */ (byId('start'));
 export const endButton = /** @type {HTMLButtonElement} */ (byId('end'));
 export const muteButton = /** @type {HTMLButtonElement} */ (byId('mute'));
+export const quietButton = /** @type {HTMLButtonElement} */ (byId('quiet'));
+export const setupForm = /** @type {HTMLFormElement} */ (byId('setup'));
 export const topicField = /** @type {HTMLInputElement} */ (byId('topic'));
 const title = byId('stage-title');
 /** What the page says before the first session. */
 const invitation = { title: title.textContent, lead: byId('lead').textContent };
+const pageTitle = document.title;
+/** From here on the clock is red. */
+const LAST_SECONDS = 60;
+let waitingForMicrophone = false;
+let problemPasses = false;
 
 /** @param {string} url */
 export function setUpgradeUrl(url) {
@@ -36,6 +43,18 @@ export function chosenDifficulty() {
   return /** @type {import('./usage.js').Difficulty} */ (input?.value ?? 'beginner');
 }
 
+/** @param {{ topic?: string, difficulty?: import('./usage.js').Difficulty }} choice */
+export function setChoice({ topic, difficulty }) {
+  if (topic) topicField.value = topic;
+  const input = difficulty && document.querySelector(`input[name="difficulty"][value="${difficulty}"]`);
+  if (input instanceof HTMLInputElement) input.checked = true;
+}
+
+/** @param {boolean} waiting */
+export function setWaitingForMicrophone(waiting) {
+  waitingForMicrophone = waiting;
+}
+
 /** @param {UsageSession} session */
 export function draw(session) {
   const { status, state } = session;
@@ -49,11 +68,12 @@ export function draw(session) {
   byId('live').hidden = !live;
   drawHeading(session);
   drawStart(session);
+  drawTitle(session);
   if (live) drawLive(session);
 }
 
 /** @param {UsageSession} session */
-function drawHeading({ state, summary }) {
+function drawHeading({ state, summary, connected }) {
   const badge = byId('badge');
   const lead = byId('lead');
   badge.hidden = state === 'idle';
@@ -65,7 +85,9 @@ function drawHeading({ state, summary }) {
     title.textContent = 'Your session is over';
     lead.textContent = `${endText(summary)} ${lengthText(summary)}`.trim();
   } else if (state === 'running' || state === 'ending' || state === 'starting') {
-    badge.textContent = { running: 'Running', ending: 'Ending…', starting: 'Starting…' }[state];
+    const runs = connected ? 'Running' : 'Running, but no connection';
+    badge.textContent = { running: runs, ending: 'Ending…', starting: 'Starting…' }[state];
+    badge.classList.toggle('lost', !connected);
     if (state !== 'starting') {
       title.textContent = 'Session in progress';
       lead.hidden = true;
@@ -91,9 +113,12 @@ function drawStart(session) {
   const { status, state } = session;
   // Taking over stays possible in the last begun minute of a session that runs elsewhere.
   startButton.disabled = !(session.canStart || (elsewhere && (status?.secondsRemaining ?? 0) > 0));
-  startButton.textContent = state === 'starting' ? 'Starting…' : elsewhere ? 'Continue here' : 'Start';
-  byId('start-why').textContent = elsewhere
-    ? 'A session of yours is running in another tab or on another device. Continuing here ends that one.'
+  startButton.textContent = waitingForMicrophone ? 'Waiting for the microphone…'
+    : state === 'starting' ? 'Starting…' : elsewhere ? 'Continue here' : 'Start';
+  byId('start-why').textContent = waitingForMicrophone
+    ? 'Answer the browser’s question; nothing is counted before.'
+    : elsewhere && status
+    ? takeoverText(status)
     : status && status.minutesRemaining <= 0
       ? `No minutes are left until ${dateText(status.periodEnd)}. Upgrade your plan to go on now.`
       : '';
@@ -104,12 +129,29 @@ function drawLive(session) {
   byId('live-topic').textContent = session.topic || 'Anything';
   byId('live-difficulty').textContent = DIFFICULTIES[session.difficulty ?? 'beginner'];
   endButton.disabled = session.state === 'ending';
+  const words = session.state === 'running' ? connectionText(session.failure) : '';
+  byId('connection').textContent = words;
+  byId('connection').hidden = words === '';
   drawClock(session);
 }
 
 /** @param {UsageSession} session */
 export function drawClock(session) {
   byId('clock').textContent = clockText(session.secondsRemaining);
+  byId('clock').classList.toggle('low', session.secondsRemaining <= LAST_SECONDS);
+  drawTitle(session);
+}
+
+/**
+ * For those who have another tab in front.
+ * @param {UsageSession} session
+ */
+function drawTitle(session) {
+  const { state, connected, secondsRemaining } = session;
+  const now = state === 'running'
+    ? `${connected ? '' : 'No connection · '}${clockText(secondsRemaining)} left`
+    : state === 'ended' ? 'Session over' : '';
+  document.title = now ? `${now} · ${pageTitle}` : pageTitle;
 }
 
 /** @param {import('./voice.js').VoiceStatus} voice */
@@ -128,6 +170,9 @@ export function drawVoice(voice) {
 export function drawProblem(problem) {
   const box = byId('problem');
   box.hidden = problem === undefined;
+  problemPasses = problem?.passes ?? false;
+  // Counting can be tried without a microphone, too.
+  quietButton.hidden = !problem?.code.startsWith('microphone') || startButton.disabled;
   const set = (/** @type {string} */ name, /** @type {string} */ text) => {
     const node = box.querySelector(`.problem-${name}`);
     if (node) node.textContent = text;
@@ -135,6 +180,26 @@ export function drawProblem(problem) {
   set('what', problem?.what ?? '');
   set('next', problem?.next ?? '');
   set('code', problem?.code ? `Code: ${problem.code}` : '');
+}
+
+/** The server answers again: what was only the want of an answer is no longer a problem. */
+export function clearPassingProblem() {
+  if (problemPasses) drawProblem(undefined);
+}
+
+/**
+ * @param {string} now
+ * @param {string} other
+ * @param {() => void} onUse
+ */
+export function offerLink(now, other, onUse) {
+  const notice = byId('other-link');
+  byId('other-link-text').textContent = now === other
+    ? `A new link for ${other} was opened. Use it if the old one is no longer valid.`
+    : `You are ${now} in this tab, and the link that was just opened is for ${other}. Use it only if you know where it comes from.`;
+  byId('use-link').onclick = onUse;
+  byId('keep-link').onclick = () => (notice.hidden = true);
+  notice.hidden = false;
 }
 
 /**
@@ -170,10 +235,18 @@ export function announce(text) {
 export function focusAfterChange(state) {
   const { activeElement } = document;
   const lost = activeElement === null || activeElement === document.body || activeElement.closest('[hidden]') !== null;
-  if (!lost) return;
-  if (state === 'running') endButton.focus();
-  if (state === 'ended') title.focus();
-  if (state === 'idle') startButton.focus();
+  // On a small screen the browser would scroll to the button, and the countdown away.
+  const options = { preventScroll: true };
+  if (lost && state === 'running') endButton.focus(options);
+  if (lost && state === 'ended') title.focus(options);
+  if (lost && state === 'idle') startButton.focus();
+  if (state === 'running' || state === 'ended') showStage();
+}
+
+function showStage() {
+  const stage = byId('stage').getBoundingClientRect();
+  const needed = byId('live').hidden ? stage.top : endButton.getBoundingClientRect().bottom;
+  if (stage.top < 0 || needed > innerHeight) byId('stage').scrollIntoView();
 }
 
 /** @param {UsageSession} session */

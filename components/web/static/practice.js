@@ -2,19 +2,27 @@
 // The practice page: the reference integration of usage-session.js, the two elements and a voice provider.
 import './usage-bar.js';
 import './usage-warning.js';
-import { takeToken } from './page-token.js';
-import { endText, lengthText, NO_TOKEN, problemOf } from './practice-words.js';
+import { takeToken, useToken, userOf } from './page-token.js';
+import { rememberChoice, rememberedChoice } from './practice-form.js';
+import { connectionText, endText, lengthText, NO_TOKEN, problemOf } from './practice-words.js';
 import * as view from './practice-view.js';
 import { safeUrl } from './usage-credit.js';
 import { UsageSession } from './usage-session.js';
 import { Voice } from './voice.js';
 
-const token = takeToken();
+/** Told to those who do not look at the clock. */
+const LAST_SECONDS = [60, 30, 10];
+
+const { token, offered } = takeToken();
 const session = new UsageSession({ getToken: () => token });
 const voice = new Voice(session);
 /** The state that was drawn last: focus and the account of events follow changes of it. */
 let shownState = session.state;
 let wasConnected = true;
+/** The usage has been told once. */
+let introduced = false;
+/** The browser asks for the microphone, or the server for the session. */
+let starting = false;
 /**
  * The minutes that the account of events told last; undefined until it has told of the start.
  * @type {number | undefined}
@@ -23,19 +31,22 @@ let minutesTold;
 
 session.addEventListener('change', () => {
   view.draw(session);
-  if (session.connected !== wasConnected) {
-    wasConnected = session.connected;
-    view.tell(wasConnected ? 'The server answers again.' : 'The server does not answer. Counting goes on; trying again.');
-  }
+  if (session.connected !== wasConnected) tellConnection();
   if (minutesTold !== undefined) tellMinutes();
+  if (!introduced && session.status) introduce();
   if (session.state === shownState) return;
   shownState = session.state;
   view.focusAfterChange(shownState);
 });
-session.addEventListener('tick', () => view.drawClock(session));
+session.addEventListener('tick', () => {
+  view.drawClock(session);
+  const left = session.secondsRemaining;
+  if (LAST_SECONDS.includes(left)) view.announce(`${left} seconds left.`);
+});
 session.addEventListener('warning', () => {
   view.tell(`Warning: ${view.leftText(session)} left in this period.`);
 });
+session.addEventListener('resumed', () => running('Session resumed after the page was reloaded'));
 session.addEventListener('ended', ({ detail }) => {
   voice.disconnect();
   minutesTold = undefined;
@@ -43,33 +54,25 @@ session.addEventListener('ended', ({ detail }) => {
   view.tell(words);
   view.announce(words);
 });
-session.addEventListener('error', ({ detail }) => fail(detail));
+session.addEventListener('settled', ({ detail }) => {
+  view.tell(`The server has heard of the end. ${endText(detail)} ${lengthText(detail)}`);
+});
+session.addEventListener('error', ({ detail }) => fail(detail, session.state === 'ended' ? 'end' : 'open'));
 
 voice.addEventListener('change', () => view.drawVoice(voice.status));
 voice.addEventListener('failed', (event) => {
   const error = /** @type {CustomEvent} */ (event).detail;
   // The session may have ended under the voice; then that has been told already.
-  if (session.state !== 'running') return;
-  fail(error);
+  if (session.state !== 'running' || error.code === 'not_running') return;
+  fail(error, 'talk');
   void session.end('error');
 });
 
-view.startButton.addEventListener('click', async () => {
-  view.drawProblem(undefined);
-  const topic = view.topicField.value.trim();
-  const takeover = view.runsElsewhere(session);
-  try {
-    await session.start({
-      ...(topic ? { topic } : {}),
-      ...(takeover ? { takeover } : {}),
-      difficulty: view.chosenDifficulty(),
-    });
-  } catch (error) {
-    fail(error);
-    return;
-  }
-  running(takeover ? 'Session taken over from the other tab or device' : 'Session started');
+view.setupForm.addEventListener('submit', (event) => {
+  event.preventDefault();
+  void start(true);
 });
+view.quietButton.addEventListener('click', () => void start(false));
 view.endButton.addEventListener('click', () => {
   voice.disconnect();
   void session.end();
@@ -83,19 +86,59 @@ for (const chip of document.querySelectorAll('.chip')) {
 }
 // Another link of the host's, opened in this tab, changes only the fragment.
 addEventListener('hashchange', () => {
-  session.dispose();
-  location.reload();
+  const { token: now, offered: other } = takeToken();
+  if (other) offer(other);
+  else if (now !== token) switchTo(now);
 });
-// A visit that could not read the usage tries again when the network is back.
-addEventListener('online', () => void open());
+addEventListener('pagehide', () => voice.disconnect());
 
-/** @param {string} what */
-function running(what) {
+/** @param {boolean} withVoice */
+async function start(withVoice) {
+  if (starting || view.startButton.disabled) return;
+  view.drawProblem(undefined);
+  const topic = view.topicField.value.trim();
+  const choice = { ...(topic ? { topic } : {}), difficulty: view.chosenDifficulty() };
+  rememberChoice(choice);
+  const takeover = view.runsElsewhere(session);
+  starting = true;
+  try {
+    view.setWaitingForMicrophone(withVoice);
+    view.draw(session);
+    // Before the server is asked for anything: a refused microphone must cost nothing.
+    if (withVoice) await voice.prepare();
+    view.setWaitingForMicrophone(false);
+    await session.start({ ...choice, ...(takeover ? { takeover } : {}) });
+  } catch (error) {
+    voice.disconnect();
+    fail(error, 'start');
+    return;
+  } finally {
+    starting = false;
+    view.setWaitingForMicrophone(false);
+    view.draw(session);
+  }
+  running(takeover ? 'Session taken over from the other tab or device' : 'Session started', withVoice);
+}
+
+/**
+ * @param {string} what
+ * @param {boolean} [withVoice]
+ */
+function running(what, withVoice = true) {
   const left = view.leftText(session);
+  introduced = true;
+  view.drawProblem(undefined);
   view.tell(`${what}.`);
   tellMinutes();
   view.announce(`${what}. ${left} left.`);
-  void voice.connect();
+  if (withVoice) void voice.connect();
+  else voice.stayQuiet();
+}
+
+function introduce() {
+  introduced = true;
+  if (session.state !== 'idle' && session.state !== 'ended') return;
+  view.tell(`Plan ${session.status?.plan}: ${view.leftText(session)} left in this period.`);
 }
 
 function tellMinutes() {
@@ -105,27 +148,37 @@ function tellMinutes() {
   view.tell(`${minutesUsed} of ${minutesLimit} minutes used; ${view.leftText(session)} left.`);
 }
 
-/** @param {unknown} error */
-function fail(error) {
-  const problem = problemOf(error);
+function tellConnection() {
+  wasConnected = session.connected;
+  if (wasConnected) view.clearPassingProblem();
+  const talking = session.state === 'running';
+  const words = wasConnected ? 'The server answers again.' : talking ? connectionText(session.failure) : 'The server does not answer.';
+  view.tell(words);
+  if (talking) view.announce(words);
+}
+
+/**
+ * @param {unknown} error
+ * @param {import('./practice-words.js').Step} step
+ */
+function fail(error, step) {
+  // Nobody is there any more to read it.
+  if (/** @type {{ code?: string }} */ (error).code === 'abandoned') return;
+  const problem = problemOf(error, step);
   view.drawProblem(problem);
   view.tell(problem.what);
 }
 
-async function open() {
-  if (session.status) return;
-  try {
-    const resumed = await session.resume();
-    if (resumed) running('Session resumed after the page was reloaded');
-    else {
-      const { plan } = session.status ?? (await session.refresh());
-      view.tell(`Plan ${plan}: ${view.leftText(session)} left in this period.`);
-      if (session.summary) view.tell(`Your session is over. ${endText(session.summary)} ${lengthText(session.summary)}`);
-    }
-    view.drawProblem(undefined);
-  } catch (error) {
-    fail(error);
-  }
+/** @param {string} other the token of another link */
+function offer(other) {
+  view.offerLink(userOf(token ?? ''), userOf(other), () => switchTo(other));
+}
+
+/** @param {string | undefined} other */
+function switchTo(other) {
+  if (other) useToken(other);
+  session.dispose();
+  location.reload();
 }
 
 async function loadUpgradeUrl() {
@@ -138,6 +191,8 @@ async function loadUpgradeUrl() {
 }
 
 void loadUpgradeUrl();
+view.setChoice(rememberedChoice());
 view.draw(session);
-if (token) void open();
+if (offered) offer(offered);
+if (token) void session.open();
 else view.drawProblem(NO_TOKEN);

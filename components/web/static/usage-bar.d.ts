@@ -21,7 +21,7 @@ export class UsageBar extends HTMLElement {
   upgradeTarget: string | undefined;
   /** The name for screen readers. Default `Voice minutes used`. */
   label: string | undefined;
-  /** Sets all the numbers at once. */
+  /** Sets all the numbers at once. An `upgradeUrl` of the element's own stays; null and undefined clear them. */
   set status(status: UsageStatus | null | undefined);
 }
 

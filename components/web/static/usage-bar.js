@@ -50,13 +50,10 @@ export class UsageBar extends UsageElement {
 
   /** Everything at once, from a status answer. */
   set status(/** @type {import('./usage.js').UsageStatus | null | undefined} */ status) {
-    if (!status) return;
-    for (const name of /** @type {const} */ (['plan', 'minutesUsed', 'minutesLimit', 'minutesRemaining'])) {
-      this.set(name, status[name]);
-    }
-    this.set('percentUsed', status.percentUsed);
-    this.set('secondsRemaining', status.secondsRemaining);
-    if (status.upgradeUrl) this.set('upgradeUrl', status.upgradeUrl);
+    const names = /** @type {const} */ (['plan', 'minutesUsed', 'minutesLimit', 'minutesRemaining', 'percentUsed', 'secondsRemaining']);
+    // Without one (the user has signed out) nothing of the last one stays.
+    for (const name of names) this.set(name, status?.[name]);
+    this.statusUpgradeUrl = status?.upgradeUrl;
   }
 
   draw() {

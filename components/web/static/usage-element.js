@@ -84,9 +84,12 @@ export class UsageElement extends Base {
 
   draw() {}
 
+  /** A status answer's own address is for those who name none on the element. @type {string | null | undefined} */
+  statusUpgradeUrl;
+
   /** @param {HTMLAnchorElement} link */
   drawUpgradeLink(link) {
-    const href = safeUrl(this.text('upgradeUrl') || '/pricing');
+    const href = safeUrl(this.text('upgradeUrl') || this.statusUpgradeUrl || '/pricing');
     if (href) link.href = href;
     else link.removeAttribute('href');
     const newTab = this.text('upgradeTarget') === '_blank';
@@ -148,6 +151,8 @@ export function element(tag, part) {
   const node = document.createElement(tag);
   node.className = part;
   node.setAttribute('part', part);
+  // The words are English, and a plan's name is anybody's; the page around them may run from right to left.
+  node.dir = 'auto';
   return node;
 }
 

@@ -31,18 +31,21 @@ export function mayPass({ retryable, status }) {
  * @template T
  * @param {() => Promise<T>} attempt
  * @param {number} tries
- * @param {Environment} environment
+ * @param {Pick<Environment, 'sleep' | 'random'>} environment
  * @param {() => boolean} [isUnwanted] nobody waits for it any more
+ * @param {number} [longestWaitMs] a server that asks for a longer wait is not waited for
  * @returns {Promise<T>}
  */
-export async function withRetries(attempt, tries, environment, isUnwanted = () => false) {
+export async function withRetries(attempt, tries, environment, isUnwanted = () => false, longestWaitMs = Infinity) {
   for (let failures = 1; ; failures += 1) {
     try {
       return await attempt();
     } catch (error) {
       const { retryable, retryAfterSeconds } = /** @type {UsageError} */ (error);
       if (!retryable || failures >= tries) throw error;
-      await environment.sleep(waitMs(failures, retryAfterSeconds, environment.random));
+      const wait = waitMs(failures, retryAfterSeconds, environment.random);
+      if (wait > longestWaitMs) throw error;
+      await environment.sleep(wait);
       if (isUnwanted()) throw error;
     }
   }

@@ -13,7 +13,7 @@ export class UsageWarning extends HTMLElement {
   /** Default `/pricing`. */
   upgradeUrl: string | undefined;
   upgradeTarget: string | undefined;
-  /** Sets the numbers at once. */
+  /** Sets the numbers at once. An `upgradeUrl` of the element's own stays; null and undefined clear them. */
   set status(status: UsageStatus | null | undefined);
 }
 

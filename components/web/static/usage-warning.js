@@ -34,7 +34,7 @@ export class UsageWarning extends UsageElement {
   set status(/** @type {import('./usage.js').UsageStatus | null | undefined} */ status) {
     this.set('minutesRemaining', status?.minutesRemaining);
     this.set('secondsRemaining', status?.secondsRemaining);
-    if (status?.upgradeUrl) this.set('upgradeUrl', status.upgradeUrl);
+    this.statusUpgradeUrl = status?.upgradeUrl;
   }
 
   draw() {

@@ -1,10 +1,12 @@
 // @ts-check
 // The voice of a session: OpenAI over WebRTC, Gemini over its socket, or none where no provider is configured.
-// It lives inside a running session and never starts, bills or ends one.
+// It lives inside a running session and never starts, bills or ends one. The microphone comes first: one that is refused
+// costs neither a token nor a minute.
 /** @import { UsageSession } from './usage-session.js' */
 /** @import { RealtimeToken } from './usage.js' */
 
 import { UsageError } from './usage.js';
+import { withRetries } from './usage-retry.js';
 import { connectGemini } from './voice-gemini.js';
 import { connectOpenAi } from './voice-openai.js';
 
@@ -23,6 +25,14 @@ import { connectOpenAi } from './voice-openai.js';
 /** @type {Record<string, Connect>} by the method that the token's answer names */
 const METHODS = { webrtc: connectOpenAi, access_token_query: connectGemini };
 
+/** A token that the provider is too busy for: the user waits, and is not charged while none was handed out. */
+const TOKEN_TRIES = 3;
+/** Nobody watches “Connecting…” for longer. */
+const LONGEST_TOKEN_WAIT_MS = 10_000;
+const TIMER = {
+  random: () => Math.random(),
+  sleep: (/** @type {number} */ ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+};
 /** Together a good minute and a half: an outage of a minute is survived. */
 const RECONNECT_WAITS_MS = [1000, 2000, 4000, 8000, 15_000, 15_000, 15_000, 30_000];
 
@@ -35,6 +45,8 @@ export class Voice extends EventTarget {
   #connection;
   /** @type {MediaStream | undefined} */
   #microphone;
+  /** No provider is configured, as far as this page has seen: then nobody needs a microphone. */
+  #isSilent = false;
   /** Counts connects and disconnects, so that what belongs to an older one is seen to be late. */
   #turn = 0;
 
@@ -42,6 +54,17 @@ export class Voice extends EventTarget {
   constructor(session) {
     super();
     this.#session = session;
+  }
+
+  /** Asks for the microphone, before anything is asked of the server. Fails with a `microphone…` code. */
+  async prepare() {
+    if (!this.#isSilent) await this.#openMicrophone(++this.#turn);
+  }
+
+  /** For a session in which nobody is to answer. */
+  stayQuiet() {
+    this.disconnect();
+    this.#show({ text: 'None', silent: false, canMute: false, muted: false, caption: '' });
   }
 
   async connect() {
@@ -58,6 +81,10 @@ export class Voice extends EventTarget {
     this.#turn += 1;
     this.#connection?.close();
     this.#connection = undefined;
+    this.#closeMicrophone();
+  }
+
+  #closeMicrophone() {
     for (const track of this.#microphone?.getTracks() ?? []) track.stop();
     this.#microphone = undefined;
   }
@@ -70,16 +97,13 @@ export class Voice extends EventTarget {
 
   /** @param {number} turn */
   async #open(turn) {
-    let token;
-    try {
-      token = await this.#session.realtimeToken();
-    } catch (error) {
-      if (!(error instanceof UsageError) || error.code !== 'provider_not_configured') throw error;
-      if (turn === this.#turn) this.#show({ text: 'Silent mode', silent: true });
-      return;
-    }
+    if (!this.#isSilent) await this.#openMicrophone(turn);
+    if (turn !== this.#turn) return;
+    const token = await this.#token(turn);
+    if (!token || turn !== this.#turn) return;
     const connect = METHODS[token.connect.method];
     if (!connect) throw voiceError('voice_failed', `This page cannot speak ${token.connect.method}`);
+    // Here already, unless the provider has been configured since this page was silent.
     const microphone = await this.#openMicrophone(turn);
     if (turn !== this.#turn) return;
     const connection = await connect({
@@ -97,16 +121,35 @@ export class Voice extends EventTarget {
     this.#show({ text: `Connected to ${nameOf(token.provider)}`, canMute: true });
   }
 
+  /**
+   * @param {number} turn
+   * @returns {Promise<RealtimeToken | undefined>} undefined: there is no provider, or it is no longer wanted
+   */
+  async #token(turn) {
+    const isUnwanted = () => turn !== this.#turn;
+    try {
+      return await withRetries(() => this.#session.realtimeToken(), TOKEN_TRIES, TIMER, isUnwanted, LONGEST_TOKEN_WAIT_MS);
+    } catch (error) {
+      if (!(error instanceof UsageError) || error.code !== 'provider_not_configured') throw error;
+      if (isUnwanted()) return undefined;
+      this.#isSilent = true;
+      this.#closeMicrophone();
+      this.#show({ text: 'Silent mode', silent: true });
+      return undefined;
+    }
+  }
+
   /** @param {number} turn */
   async #openMicrophone(turn) {
     if (this.#microphone) return this.#microphone;
     let stream;
     try {
+      if (!navigator.mediaDevices) throw new DOMException('Not a secure context', 'SecurityError');
       stream = await navigator.mediaDevices.getUserMedia({
         audio: { echoCancellation: true, noiseSuppression: true, autoGainControl: true },
       });
     } catch (cause) {
-      throw voiceError('microphone', 'The microphone could not be opened', cause);
+      throw voiceError(microphoneCode(cause), 'The microphone could not be opened', cause);
     }
     // The session may be over by the time that the user has answered the browser's question.
     if (turn !== this.#turn) for (const track of stream.getTracks()) track.stop();
@@ -146,6 +189,22 @@ export class Voice extends EventTarget {
   #show(change) {
     this.status = { ...this.status, ...change };
     this.dispatchEvent(new Event('change'));
+  }
+}
+
+/** @param {unknown} cause */
+function microphoneCode(cause) {
+  switch (cause instanceof Error ? cause.name : '') {
+    case 'NotFoundError':
+    case 'OverconstrainedError':
+      return 'microphone_missing';
+    case 'NotReadableError':
+    case 'AbortError':
+      return 'microphone_busy';
+    case 'SecurityError':
+      return 'microphone_insecure';
+    default:
+      return 'microphone';
   }
 }
 
