@@ -10,7 +10,12 @@ use rust_embed::RustEmbed;
 struct Static;
 
 /// Pages that have an address of their own.
-const PAGES: [(&str, &str); 2] = [("/practice", "practice.html"), ("/admin", "admin.html")];
+const PAGES: [(&str, &str); 3] = [
+    ("/practice", "practice.html"),
+    ("/admin", "admin.html"),
+    // Where `upgrade_url` leads until it names a shop.
+    ("/pricing", "pricing.html"),
+];
 
 pub struct Asset {
     pub body: Cow<'static, [u8]>,

@@ -11,9 +11,13 @@ export interface Overview {
     difficulty?: string | null;
     minutesUsed: number;
   }[];
+  /** How many run in all: the list has the latest of them. */
+  activeSessionsTotal?: number;
   minutesByPlan: { plan: string; users: number; minutesUsed: number }[];
   endedByReason: { reason: string; sessions: number; minutes: number }[];
   unmappedWebhooks: { id: string; type: string; receivedAt: string; detail?: string | null }[];
+  /** How many there are in all. */
+  openWebhooksTotal?: number;
   alarms: { due: number; failing: number; oldestDueSeconds?: number | null };
   dailyMinutes: { day: string; minutes: number }[];
 }

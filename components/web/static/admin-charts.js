@@ -28,22 +28,23 @@ function svg(tag, attributes, ...children) {
 }
 
 /**
+ * @param {string} name for screen readers
  * @param {string[]} head a leading `#` marks a column of numbers
  * @param {(string | number)[][]} rows
  * @param {string} empty what is said when there are none
  */
-export function table(head, rows, empty) {
+export function table(name, head, rows, empty) {
   if (rows.length === 0) return html('p', { class: 'empty' }, empty);
-  const isCount = head.map((name) => name.startsWith('#'));
+  const isCount = head.map((title) => title.startsWith('#'));
   const cell = (/** @type {string} */ tag, /** @type {string | number} */ value, /** @type {number} */ column) =>
     html(tag, isCount[column] ? { class: 'count' } : {}, String(value));
-  const headRow = html('tr', {}, ...head.map((name, column) => {
-    const header = cell('th', name.replace(/^#/, ''), column);
+  const headRow = html('tr', {}, ...head.map((title, column) => {
+    const header = cell('th', title.replace(/^#/, ''), column);
     header.setAttribute('scope', 'col');
     return header;
   }));
   const body = rows.map((row) => html('tr', {}, ...row.map((value, column) => cell('td', value, column))));
-  return scroll('Table', html('table', {}, html('thead', {}, headRow), html('tbody', {}, ...body)));
+  return scroll(name, html('table', {}, html('thead', {}, headRow), html('tbody', {}, ...body)));
 }
 
 /**
@@ -75,9 +76,29 @@ const LEFT = 44;
 const BOTTOM = 24;
 const TOP = 10;
 
-/** @param {{ day: string, minutes: number }[]} days */
+const DAY_MS = 24 * 3600 * 1000;
+const DAYS = 30;
+
+/**
+ * A day in which nobody talked is a day, too.
+ * @param {{ day: string, minutes: number }[]} days in order, with gaps
+ * @param {string} serverTime
+ */
+export function withoutGaps(days, serverTime) {
+  const minutes = new Map(days.map((day) => [day.day, day.minutes]));
+  const last = Date.parse(serverTime.slice(0, 10));
+  const first = Math.min(last - (DAYS - 1) * DAY_MS, Date.parse(days[0]?.day ?? serverTime.slice(0, 10)));
+  const all = [];
+  for (let at = first; at <= last; at += DAY_MS) {
+    const day = new Date(at).toISOString().slice(0, 10);
+    all.push({ day, minutes: minutes.get(day) ?? 0 });
+  }
+  return all;
+}
+
+/** @param {{ day: string, minutes: number }[]} days without gaps */
 export function dailyChart(days) {
-  if (days.length === 0) return html('p', { class: 'empty' }, 'No minutes yet.');
+  if (days.every(({ minutes }) => minutes === 0)) return html('p', { class: 'empty' }, 'No minutes yet.');
   const most = niceCeiling(Math.max(...days.map(({ minutes }) => minutes)));
   const step = (WIDTH - LEFT) / days.length;
   const scale = (HEIGHT - TOP - BOTTOM) / most;
@@ -97,8 +118,8 @@ export function dailyChart(days) {
   const summary = `${total} minutes in ${days.length} days; most on ${busiest.day}: ${busiest.minutes}`;
   const chart = svg('svg', { class: 'chart', viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: 'img', 'aria-label': summary },
     ...lines, ...columns, ...labels);
-  const numbers = table(['Day', '#Minutes'], days.map(({ day, minutes }) => [day, minutes]), '');
-  return html('div', {}, html('p', { class: 'hint' }, summary), scroll('Chart', chart),
+  const numbers = table('Minutes a day', ['Day', '#Minutes'], days.map(({ day, minutes }) => [day, minutes]), '');
+  return html('div', {}, html('p', { class: 'hint' }, summary), scroll('Chart of the minutes a day', chart),
     html('details', {}, html('summary', {}, 'The numbers'), numbers));
 }
 

@@ -2,7 +2,7 @@
 // The operator's page. The secret lives in one variable and goes nowhere but into a request header.
 /** @import { FoundUser, Overview, Sweep } from './admin-api.js' */
 
-import { bars, dailyChart, html, table } from './admin-charts.js';
+import { bars, dailyChart, html, table, withoutGaps } from './admin-charts.js';
 import { minutesText } from './usage-credit.js';
 
 const TIMEOUT_MS = 20_000;
@@ -14,7 +14,15 @@ const REASONS = /** @type {Record<string, string>} */ ({
   stale: 'Went silent',
 });
 
+/** An operator who walks away leaves the page open. */
+const IDLE_MS = 15 * 60_000;
+
+/** What was asked with one secret; all of it is over when the secret is forgotten. @type {Set<AbortController>} */
+let visit = new Set();
 let secret = '';
+/** @type {ReturnType<typeof setTimeout> | undefined} */
+let idleTimer;
+let usedAt = 0;
 
 /** @param {string} id */
 const byId = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
@@ -27,37 +35,54 @@ const field = (id) => /** @type {HTMLInputElement} */ (byId(id));
  * @returns {Promise<any>}
  */
 async function call(method, path) {
-  const response = await fetch(`/api/internal/${path}`, {
-    method,
-    headers: { 'X-Internal-Secret': secret, Accept: 'application/json' },
-    credentials: 'omit',
-    cache: 'no-store',
-    signal: AbortSignal.timeout(TIMEOUT_MS),
-  });
-  const body = await response.json().catch(() => ({}));
-  if (response.ok) return body;
-  const said = typeof body.error === 'string' ? body.error : `The server answered ${response.status}`;
-  throw Object.assign(new Error(said), { status: response.status });
+  const mine = visit;
+  const controller = new AbortController();
+  mine.add(controller);
+  const timer = setTimeout(() => controller.abort(new Error('no answer in time')), TIMEOUT_MS);
+  try {
+    const response = await fetch(`/api/internal/${path}`, {
+      method,
+      headers: { 'X-Internal-Secret': secret, Accept: 'application/json' },
+      credentials: 'omit',
+      cache: 'no-store',
+      signal: controller.signal,
+    });
+    const body = await response.json().catch(() => ({}));
+    if (mine !== visit) throw new Error('forgotten');
+    if (response.ok) return body;
+    const said = typeof body.error === 'string' ? body.error : `The server answered ${response.status}`;
+    throw Object.assign(new Error(said), { status: response.status });
+  } finally {
+    clearTimeout(timer);
+    mine.delete(controller);
+  }
 }
 
 /**
- * Runs what a button does: the button waits, and a failure is told.
- * @param {HTMLButtonElement | null} button
+ * Runs what a button does: the button waits, keeping the focus, and a failure is told.
+ * @param {HTMLElement | null} button
  * @param {() => Promise<void>} work
  */
 async function attempt(button, work) {
+  if (button?.getAttribute('aria-disabled') === 'true') return;
+  const mine = visit;
   const problem = byId('problem');
   problem.hidden = true;
-  if (button) button.disabled = true;
+  button?.setAttribute('aria-disabled', 'true');
   try {
     await work();
   } catch (error) {
+    // Nothing of what was under way when the secret was forgotten is shown.
+    if (mine !== visit) return;
     const { status, message } = /** @type {Error & { status?: number }} */ (error);
-    if (status === 401) leave();
+    if (status === 401) {
+      leave('');
+      field('secret').focus();
+    }
     problem.textContent = status === undefined ? `The server could not be reached (${message})` : message;
     problem.hidden = false;
   } finally {
-    if (button) button.disabled = false;
+    button?.removeAttribute('aria-disabled');
   }
 }
 
@@ -69,7 +94,7 @@ async function showOverview() {
   byId('sign-in').hidden = true;
   byId('overview').hidden = false;
   byId('tools').hidden = false;
-  byId('as-of').textContent = `As of ${time(overview.serverTime)}`;
+  byId('as-of').textContent = `As of ${time(overview.serverTime)} UTC`;
   if (first) byId('overview-title').focus();
 }
 
@@ -77,13 +102,15 @@ async function showOverview() {
 function draw(overview) {
   const { activeSessions, minutesByPlan, endedByReason, unmappedWebhooks, alarms, dailyMinutes } = overview;
   const minutes = minutesByPlan.reduce((sum, plan) => sum + plan.minutesUsed, 0);
+  const running = overview.activeSessionsTotal ?? activeSessions.length;
+  const webhooks = overview.openWebhooksTotal ?? unmappedWebhooks.length;
   byId('tiles').replaceChildren(
-    tile(activeSessions.length, activeSessions.length === 1 ? 'active session' : 'active sessions', false),
+    tile(running, running === 1 ? 'active session' : 'active sessions', false),
     tile(minutes, 'minutes used this period', false),
-    tile(unmappedWebhooks.length, 'webhooks without a user', unmappedWebhooks.length > 0),
+    tile(webhooks, webhooks === 1 ? 'webhook without a user' : 'webhooks without a user', webhooks > 0),
     tile(alarms.failing, 'sweeps failing', alarms.failing > 0),
   );
-  byId('daily').replaceChildren(dailyChart(dailyMinutes));
+  byId('daily').replaceChildren(dailyChart(withoutGaps(dailyMinutes, overview.serverTime)));
   byId('reasons').replaceChildren(bars(
     endedByReason.map(({ reason, sessions, minutes: value }) => ({
       name: REASONS[reason] ?? reason,
@@ -100,18 +127,32 @@ function draw(overview) {
     })),
     'Nobody has used a minute yet.',
   ));
+  drawShown('active-shown', activeSessions.length, running);
   byId('active').replaceChildren(table(
+    'Active sessions',
     ['User', 'Started (UTC)', 'Topic', 'Difficulty', '#Minutes'],
     activeSessions.map((one) => [one.userId, time(one.startedAt), one.topic ?? '', one.difficulty ?? '', one.minutesUsed]),
     'Nobody is talking.',
   ));
+  drawShown('webhooks-shown', unmappedWebhooks.length, webhooks);
   byId('webhooks').replaceChildren(table(
+    'Webhooks without a user',
     ['Event', 'Type', 'Received (UTC)', 'Detail'],
     unmappedWebhooks.map((one) => [one.id, one.type, time(one.receivedAt), one.detail ?? '']),
     'None: every webhook had a user.',
   ));
   const age = alarms.due > 0 && alarms.oldestDueSeconds ? `, the oldest for ${alarms.oldestDueSeconds} seconds` : '';
   byId('alarms').textContent = `${alarms.due} due now${age}; ${alarms.failing} failing and being retried.`;
+}
+
+/**
+ * @param {string} id
+ * @param {number} shown
+ * @param {number} all
+ */
+function drawShown(id, shown, all) {
+  byId(id).hidden = shown >= all;
+  byId(id).textContent = shown >= all ? '' : `${shown.toLocaleString('en')} of ${all.toLocaleString('en')} are listed.`;
 }
 
 /**
@@ -135,36 +176,80 @@ async function sweep() {
 async function lookUp() {
   const found = byId('found');
   found.replaceChildren();
-  /** @type {FoundUser} */
-  const { status, sessions, periods } = await call('GET', `users/${encodeURIComponent(field('user').value.trim())}`);
+  const id = field('user').value.trim();
+  try {
+    drawUser(await call('GET', `users/${encodeURIComponent(id)}`));
+  } catch (error) {
+    if (/** @type {{ status?: number }} */ (error).status !== 404) throw error;
+    found.replaceChildren(html('p', {}, `No user “${id}” is known. An id is compared letter by letter.`));
+  }
+}
+
+/** @param {FoundUser} user */
+function drawUser({ status, sessions, periods }) {
   const running = status.hasActiveSession ? `running now, ${minutesText(status.activeSessionMinutes)}` : 'not talking';
-  found.replaceChildren(
+  // The rows are as they were written last; what runs is as it is now.
+  const isRunning = (/** @type {{ sessionId: string }} */ one) => one.sessionId === status.activeSession?.sessionId;
+  const isCurrent = (/** @type {{ periodStart: string }} */ one) => one.periodStart === status.periodStart;
+  byId('found').replaceChildren(
     html('p', {}, `Plan ${status.plan}: ${status.minutesUsed} of ${minutesText(status.minutesLimit)} used, ` +
-      `${status.minutesRemaining} left until ${time(status.periodEnd)}; ${running}.`),
+      `${status.minutesRemaining} left until ${time(status.periodEnd)} UTC; ${running}.`),
     html('h3', {}, 'Sessions'),
     table(
+      'Sessions',
       ['Started (UTC)', 'Ended (UTC)', '#Minutes', 'Reason', 'Topic', 'Difficulty', 'Id'],
-      sessions.map((one) => [time(one.startedAt), one.endedAt ? time(one.endedAt) : 'running', one.minutesUsed,
+      sessions.map((one) => [time(one.startedAt), one.endedAt ? time(one.endedAt) : 'running',
+        isRunning(one) ? status.activeSessionMinutes : one.minutesUsed,
         REASONS[one.endReason ?? ''] ?? one.endReason ?? '', one.topic ?? '', one.difficulty ?? '', one.sessionId]),
       'No sessions.',
     ),
     html('h3', {}, 'Periods'),
     table(
+      'Periods',
       ['From (UTC)', 'To (UTC)', 'Plan', '#Used', '#Limit', 'Written (UTC)', 'State'],
-      periods.map((one) => [time(one.periodStart), time(one.periodEnd), one.plan, one.minutesUsed, one.minutesLimit,
+      periods.map((one) => [time(one.periodStart), time(one.periodEnd), one.plan,
+        isCurrent(one) ? status.minutesUsed : one.minutesUsed, one.minutesLimit,
         one.syncedAt ? time(one.syncedAt) : 'not yet', one.archived ? 'archived' : 'current']),
       'No periods.',
     ),
   );
 }
 
-function leave() {
+/**
+ * Forgets the secret and all that it opened.
+ * @param {string} why
+ */
+function leave(why) {
+  const over = visit;
+  visit = new Set();
   secret = '';
+  clearTimeout(idleTimer);
+  for (const controller of over) controller.abort(new Error('forgotten'));
+  for (const id of ['tiles', 'daily', 'reasons', 'plans', 'active', 'active-shown', 'webhooks', 'webhooks-shown', 'alarms', 'swept', 'found', 'as-of']) {
+    byId(id).replaceChildren();
+  }
+  for (const id of ['user', 'secret']) field(id).value = '';
+  byId('problem').hidden = true;
+  byId('problem').replaceChildren();
   byId('overview').hidden = true;
   byId('tools').hidden = true;
-  byId('found').replaceChildren();
   byId('sign-in').hidden = false;
-  field('secret').focus();
+  byId('forgotten').textContent = why;
+}
+
+/** Timers stand still while the machine sleeps, so the time is looked at, too. */
+function forgetWhenIdle() {
+  if (secret === '') return;
+  const left = usedAt + IDLE_MS - Date.now();
+  clearTimeout(idleTimer);
+  if (left > 0) idleTimer = setTimeout(forgetWhenIdle, left);
+  else leave('The secret was forgotten after 15 minutes without use.');
+}
+
+function used() {
+  // The first sign of somebody after a long sleep must not count as one in time.
+  forgetWhenIdle();
+  usedAt = Date.now();
 }
 
 /** @param {string} instant */
@@ -186,6 +271,9 @@ function onSubmit(id, work) {
 onSubmit('sign-in', () => {
   secret = field('secret').value;
   field('secret').value = '';
+  byId('forgotten').textContent = '';
+  usedAt = Date.now();
+  forgetWhenIdle();
   return showOverview();
 });
 onSubmit('look-up', lookUp);
@@ -193,4 +281,11 @@ for (const [id, work] of /** @type {const} */ ([['refresh', showOverview], ['swe
   const button = /** @type {HTMLButtonElement} */ (byId(id));
   button.addEventListener('click', () => void attempt(button, work));
 }
-byId('leave').addEventListener('click', leave);
+byId('leave').addEventListener('click', () => {
+  leave('');
+  field('secret').focus();
+});
+for (const type of ['pointerdown', 'keydown', 'wheel']) addEventListener(type, used, { capture: true, passive: true });
+document.addEventListener('visibilitychange', forgetWhenIdle);
+// The page may be kept whole for the way back.
+addEventListener('pagehide', () => leave(''));
