@@ -1,4 +1,6 @@
 // A TypeScript app's use of the modules. Compiled, never run; each `@ts-expect-error` is a mistake that must be caught.
+import type { SvelteHTMLElements } from 'svelte/elements';
+import type {} from '../../../components/web/static/usage-svelte.d.ts';
 import '../../../components/web/static/usage-bar.js';
 import '../../../components/web/static/usage-warning.js';
 import {
@@ -44,6 +46,12 @@ export function session(): UsageSession {
   // @ts-expect-error: the session owns its state
   session.state = 'running';
   return session;
+}
+
+export function inTemplates(status: UsageStatus): SvelteHTMLElements['usage-bar'] {
+  // @ts-expect-error: no such property
+  const wrong: SvelteHTMLElements['usage-warning'] = { colour: 'red' };
+  return { status, upgradeUrl: '/pricing', class: wrong ? 'wide' : '' };
 }
 
 export function elements(status: UsageStatus): void {
