@@ -23,6 +23,7 @@ function get(path, { method = 'GET', headers = {} } = {}) {
 const FILES = [
   ['/practice', 'text/html; charset=utf-8', 'no-cache'],
   ['/admin', 'text/html; charset=utf-8', 'no-cache'],
+  ['/pricing', 'text/html; charset=utf-8', 'no-cache'],
   ['/usage.js', 'text/javascript; charset=utf-8', 'public, max-age=300'],
   ['/usage.d.ts', 'text/plain; charset=utf-8', 'public, max-age=300'],
   ['/site.css', 'text/css; charset=utf-8', 'public, max-age=300'],

@@ -152,6 +152,28 @@ browserTest('320 pixels wide: nothing sticks out', async (world) => {
   assert.equal(await widest(), 320);
 }, { context: { viewport: { width: 320, height: 640 } } });
 
+for (const [name, viewport] of [['a phone', { width: 360, height: 640 }], ['a phone on its side', { width: 740, height: 360 }]]) {
+  browserTest(`${name}: countdown and End are in sight after Start`, async (world) => {
+    const page = await world.practice();
+    await start(page).scrollIntoViewIfNeeded();
+    await startSession(page);
+    for (const part of [page.locator('#clock'), end(page)]) {
+      const { y, height } = await part.boundingBox();
+      assert.ok(y >= 0 && y + height <= viewport.height, `${y} to ${y + height} of ${viewport.height}`);
+    }
+  }, { context: { viewport } });
+}
+
+browserTest('the last minute: a red clock, the title, the last seconds said', async (world) => {
+  const page = await world.newPage();
+  await alter(page, 'start', (answer) => ({ ...answer, secondsRemaining: 32 }));
+  await world.practice(page);
+  await startSession(page);
+  await page.locator('#clock.low').waitFor();
+  await until(async () => /^00:\d\d left · Practice/.test(await page.title()), 'the time in the title');
+  await page.locator('#announce').getByText('30 seconds left.').waitFor({ state: 'attached' });
+});
+
 browserTest('reduced motion: nothing moves', async (world) => {
   const page = await world.practice();
   const moving = await page.evaluate(() => {
@@ -193,7 +215,7 @@ browserTest('markup in a topic, a plan name, an error and a link is text', async
 browserTest('without a token the page says how to get one', async (world) => {
   const page = await world.newPage();
   await page.goto(`${BASE}/`);
-  await page.getByRole('alert').getByText('Open the practice link').waitFor();
+  await page.getByRole('alert').getByText('Open your practice link').waitFor();
   assert.equal(new URL(page.url()).pathname, '/practice');
   assert.equal(await start(page).isDisabled(), true);
 });
@@ -237,4 +259,53 @@ browserTest('the elements in plain HTML: either spelling, and properties set bef
     'You have used all the minutes of your plan.|Upgrade Plan',
     'early|1/4 minutes|3 minutes left',
   ]);
+});
+
+browserTest('the elements: an upgrade address of their own stays, a status that is gone is gone', async (world) => {
+  const page = await world.newPage();
+  await page.route('**/blank', (route) => route.fulfill({ contentType: 'text/html', body: '<!doctype html><body>' }));
+  await page.goto(`${BASE}/blank`);
+  const seen = await page.evaluate(async () => {
+    await Promise.all([import('/usage-bar.js'), import('/usage-warning.js')]);
+    const status = { plan: 'free', minutesUsed: 10, minutesLimit: 10, minutesRemaining: 0, percentUsed: 100, secondsRemaining: 0, upgradeUrl: 'https://theirs.example/' };
+    const found = [];
+    for (const tag of ['usage-bar', 'usage-warning']) {
+      for (const own of ['https://own.example/', undefined]) {
+        const node = document.createElement(tag);
+        if (own) node.setAttribute('upgrade-url', own);
+        document.body.append(node);
+        node.status = status;
+        await Promise.resolve();
+        found.push(node.shadowRoot.querySelector('a').href);
+        node.status = null;
+        await Promise.resolve();
+        found.push([...node.shadowRoot.querySelectorAll('.plan, .amount, .words, .message')].map((part) => part.textContent).join('|'));
+      }
+    }
+    return found;
+  });
+  assert.deepEqual(seen, [
+    'https://own.example/', 'Usage||Not known yet', 'https://theirs.example/', 'Usage||Not known yet',
+    'https://own.example/', '', 'https://theirs.example/', '',
+  ]);
+});
+
+browserTest('the elements on a page that runs from right to left', async (world) => {
+  const page = await world.newPage();
+  const body = '<!doctype html><html dir="rtl"><body><usage-bar plan="free" minutes-used="6" minutes-limit="10"></usage-bar>';
+  await page.route('**/blank', (route) => route.fulfill({ contentType: 'text/html', body }));
+  await page.goto(`${BASE}/blank`);
+  const order = await page.evaluate(async () => {
+    await import('/usage-bar.js');
+    const text = document.querySelector('usage-bar').shadowRoot.querySelector('.amount').firstChild;
+    const left = (from, to) => {
+      const range = document.createRange();
+      range.setStart(text, from);
+      range.setEnd(text, to);
+      return range.getBoundingClientRect().left;
+    };
+    return { text: text.data, number: left(0, 4), word: left(5, 12) };
+  });
+  assert.equal(order.text, '6/10 minutes');
+  assert.ok(order.number < order.word, 'the number comes before its word');
 });

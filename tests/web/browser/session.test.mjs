@@ -63,7 +63,10 @@ browserTest('survives a minute without network, with the right minutes', async (
   const page = await world.practice();
   const { sessionId } = await startSession(page);
   await world.context.setOffline(true);
-  await page.getByText('The server does not answer.').waitFor({ timeout: HEARTBEAT_MS });
+  await page.locator('#connection').getByText('The server does not answer.').waitFor({ timeout: HEARTBEAT_MS });
+  await page.locator('#badge').getByText('Running, but no connection').waitFor();
+  await page.locator('#announce').getByText('The server does not answer.').waitFor({ state: 'attached' });
+  assert.match(await page.title(), /^No connection/);
   await page.waitForTimeout(62_000);
   const clock = await page.locator('#clock').textContent();
   assert.match(clock, /^0[0-8]:/, 'the countdown goes on');
@@ -118,11 +121,56 @@ browserTest('asleep past the limit: stopped on waking', async (world) => {
   await page.getByText('You reached the limit').first().waitFor();
 });
 
-browserTest('a refusal for good ends the session and says why', async (world) => {
-  const page = await world.practice();
+browserTest('a sign-in that is refused for a while: the session goes on; for good: it ends, and says why', async (world) => {
+  const page = await world.newPage();
+  await page.clock.install();
+  await world.practice(page);
   await startSession(page);
-  await page.route('**/api/session/heartbeat', (route) => route.fulfill(problem(401, 'unauthorized', 'The token has expired')));
+  const refuse = (route) => route.fulfill(problem(401, 'unauthorized', 'The token has expired'));
+  await page.route('**/api/session/*', refuse);
   await page.evaluate(() => dispatchEvent(new Event('online')));
+  await page.locator('#connection').getByText('Your sign-in is not accepted').waitFor();
+  await end(page).waitFor();
+  await page.unroute('**/api/session/*', refuse);
+  await page.clock.runFor(3000);
+  await page.getByText('The server answers again.').first().waitFor();
+  await page.route('**/api/session/*', refuse);
+  for (let step = 0; step < 40 && !(await page.getByRole('alert').isVisible()); step += 1) {
+    await page.clock.runFor(5000);
+    await page.waitForTimeout(50);
+  }
   await page.getByRole('alert').getByText('Your link is no longer valid.').waitFor();
   await title(page).getByText('Your session is over').waitFor();
+});
+
+browserTest('an end that does not arrive: told, tried again in front, and then settled', async (world) => {
+  const page = await world.practice();
+  await startSession(page);
+  const away = (route) => route.abort();
+  await page.route('**/api/session/*', away);
+  await end(page).click();
+  await page.getByRole('alert').getByText('It has not heard of the end yet.').waitFor();
+  assert.equal((await world.status()).hasActiveSession, true);
+  await page.unroute('**/api/session/*', away);
+  await page.getByText('The server has heard of the end.').waitFor({ timeout: 20_000 });
+  await page.getByText('1 minute counted.').first().waitFor();
+  assert.equal(await page.getByRole('alert').isVisible(), false, 'what is over is not on show');
+  assert.equal((await world.status()).hasActiveSession, false);
+}, { timeout: 90_000 });
+
+browserTest('open at the end of the period: the bar begins anew by itself', async (world) => {
+  const page = await world.newPage();
+  let used = 10;
+  await page.clock.install();
+  await alter(page, 'status', (status) => ({
+    ...status, minutesUsed: used, minutesRemaining: 10 - used, percentUsed: used * 10, secondsRemaining: (10 - used) * 60,
+    periodEnd: new Date(Date.parse(status.serverTime) + 3600_000).toISOString(),
+  }));
+  await world.practice(page);
+  await page.locator('usage-bar').getByText('10/10 minutes').waitFor();
+  used = 0;
+  await page.clock.fastForward(3601_000);
+  await page.clock.runFor(6000);
+  await page.locator('usage-bar').getByText('0/10 minutes').waitFor();
+  await until(() => start(page).isEnabled(), 'a start is possible');
 });

@@ -20,9 +20,14 @@ const LAUNCH = [
   '--use-fake-ui-for-media-stream',
 ];
 
-let launched;
-const browser = () => (launched ??= chromium.launch({ executablePath: CHROMIUM, args: LAUNCH }));
-after(async () => (await launched)?.close());
+const launched = new Map();
+/** With its back/forward cache, as people have it, or without, as Playwright has it. */
+function browser(withCache = false) {
+  const options = { executablePath: CHROMIUM, args: LAUNCH, ...(withCache ? { ignoreDefaultArgs: ['--disable-back-forward-cache'] } : {}) };
+  if (!launched.has(withCache)) launched.set(withCache, chromium.launch(options));
+  return launched.get(withCache);
+}
+after(() => Promise.all([...launched.values()].map(async (one) => (await one).close())));
 
 /**
  * A test with a browser context and a user of its own. Console errors and page errors that it does not expect fail it.
@@ -31,8 +36,8 @@ after(async () => (await launched)?.close());
  */
 export function browserTest(name, body, options = {}) {
   test(name, { skip, timeout: options.timeout ?? 60_000 }, async () => {
-    const { context: contextOptions, timeout, ...rest } = options;
-    const context = await (await browser()).newContext(contextOptions);
+    const { context: contextOptions, timeout, withCache, ...rest } = options;
+    const context = await (await browser(withCache)).newContext(contextOptions);
     const world = new World(context, rest);
     try {
       await body(world);
@@ -116,7 +121,7 @@ export async function alter(page, route, change) {
   });
 }
 
-/** A refusal as section 6 of DESIGN.md has it. */
+/** A refusal as the API gives it. */
 export function problem(status, code, error) {
   return {
     status,

@@ -126,14 +126,43 @@ browserTest('a provider that fails: the session is ended with reason error, and 
   await title(page).getByText('Your session is over').waitFor();
 });
 
-browserTest('no microphone: told, and nobody is left counting', async (world) => {
+browserTest('a refused microphone costs nothing: no session, no token', async (world) => {
   const page = await world.newPage();
   await page.addInitScript(() => {
     navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('no', 'NotAllowedError'));
   });
-  await giveToken(page, 'openai', { url: OPENAI, method: 'webrtc' });
+  const asked = [];
+  page.on('request', (request) => asked.push(new URL(request.url()).pathname));
   await world.practice(page);
   await start(page).click();
   await page.getByRole('alert').getByText('did not give access to the microphone').waitFor();
-  await until(async () => !(await world.status()).hasActiveSession, 'the session ends');
+  await page.getByRole('alert').getByText('nothing was counted').waitFor();
+  assert.equal(asked.includes('/api/session/start'), false);
+  assert.equal(asked.includes('/api/realtime-token'), false);
+  assert.equal((await world.status()).minutesUsed, 0);
+  await until(() => start(page).isEnabled(), 'another try is possible');
+
+  // Counting can be tried without a microphone, too.
+  await page.getByRole('button', { name: 'Start without a voice' }).click();
+  await end(page).waitFor();
+  assert.equal(asked.includes('/api/realtime-token'), false);
 });
+
+browserTest('the browser’s question is open: told, and nothing is asked of the server before the answer', async (world) => {
+  const page = await world.newPage();
+  await page.addInitScript(() => {
+    const real = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+    navigator.mediaDevices.getUserMedia = async (constraints) => {
+      await new Promise((resolve) => (window.answer = resolve));
+      return real(constraints);
+    };
+  });
+  await world.practice(page);
+  await start(page).click();
+  const waiting = page.getByRole('button', { name: 'Waiting for the microphone…' });
+  await waiting.waitFor();
+  await waiting.click();
+  assert.equal((await world.status()).hasActiveSession, false);
+  await page.evaluate(() => window.answer());
+  await end(page).waitFor();
+}, microphone);
