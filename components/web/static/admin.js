@@ -81,6 +81,7 @@ async function attempt(button, work) {
     }
     problem.textContent = status === undefined ? `The server could not be reached (${message})` : message;
     problem.hidden = false;
+    problem.scrollIntoView({ block: 'nearest' });
   } finally {
     button?.removeAttribute('aria-disabled');
   }

@@ -180,6 +180,7 @@ export function drawProblem(problem) {
   set('what', problem?.what ?? '');
   set('next', problem?.next ?? '');
   set('code', problem?.code ? `Code: ${problem.code}` : '');
+  if (problem) box.scrollIntoView({ block: 'nearest' });
 }
 
 /** The server answers again: what was only the want of an answer is no longer a problem. */

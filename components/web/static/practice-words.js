@@ -121,8 +121,9 @@ export function endText(summary) {
 }
 
 /** @param {SessionSummary} summary */
-export function lengthText({ sessionMinutes }) {
-  if (sessionMinutes === undefined) return '';
+export function lengthText({ sessionMinutes, endReason }) {
+  // The server is still to be told, and its answer says it; of a session that it does not know it says nothing.
+  if (sessionMinutes === undefined) return endReason === 'replaced' ? '' : 'How much was counted is not known yet.';
   return sessionMinutes === 0 ? 'Nothing was counted.' : `${minutesText(sessionMinutes)} counted.`;
 }
 
