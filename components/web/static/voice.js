@@ -71,7 +71,7 @@ export class Voice extends EventTarget {
     const turn = ++this.#turn;
     this.#show({ text: 'Connecting…', silent: false, canMute: false, muted: false, caption: '' });
     try {
-      await this.#open(turn);
+      await this.#open(turn, TOKEN_TRIES);
     } catch (error) {
       if (turn === this.#turn) this.#giveUp(error);
     }
@@ -95,11 +95,14 @@ export class Voice extends EventTarget {
     this.#show({ muted });
   }
 
-  /** @param {number} turn */
-  async #open(turn) {
+  /**
+   * @param {number} turn
+   * @param {number} tokenTries
+   */
+  async #open(turn, tokenTries) {
     if (!this.#isSilent) await this.#openMicrophone(turn);
     if (turn !== this.#turn) return;
-    const token = await this.#token(turn);
+    const token = await this.#token(turn, tokenTries);
     if (!token || turn !== this.#turn) return;
     const connect = METHODS[token.connect.method];
     if (!connect) throw voiceError('voice_failed', `This page cannot speak ${token.connect.method}`);
@@ -123,12 +126,13 @@ export class Voice extends EventTarget {
 
   /**
    * @param {number} turn
+   * @param {number} tries
    * @returns {Promise<RealtimeToken | undefined>} undefined: there is no provider, or it is no longer wanted
    */
-  async #token(turn) {
+  async #token(turn, tries) {
     const isUnwanted = () => turn !== this.#turn;
     try {
-      return await withRetries(() => this.#session.realtimeToken(), TOKEN_TRIES, TIMER, isUnwanted, LONGEST_TOKEN_WAIT_MS);
+      return await withRetries(() => this.#session.realtimeToken(), tries, TIMER, isUnwanted, LONGEST_TOKEN_WAIT_MS);
     } catch (error) {
       if (!(error instanceof UsageError) || error.code !== 'provider_not_configured') throw error;
       if (isUnwanted()) return undefined;
@@ -168,10 +172,12 @@ export class Voice extends EventTarget {
       await new Promise((resolve) => setTimeout(resolve, wait));
       if (turn !== this.#turn) return;
       try {
-        await this.#open(turn);
+        await this.#open(turn, 1);
         return;
       } catch (error) {
         last = error;
+        // The server says no (the session is over, or about to be): no waiting helps.
+        if (error instanceof UsageError && !error.retryable) break;
       }
     }
     if (turn === this.#turn) this.#giveUp(last);
