@@ -131,12 +131,126 @@ async fn the_trusted_server_names_its_user() {
     let _ = status(&bench, &[("x-user-id", "anna")])
         .await
         .refused(401, "unauthorized");
-    for hostile in ["a/b", "<script>", "a b", ""] {
+    for hostile in ["a/b", "<script>", "a b", "", ".", ".."] {
         let answer = ask(INTERNAL_SECRET, hostile).await;
         assert_eq!(answer.status, 400, "{hostile:?}: {}", answer.body);
     }
     let long: &'static str = "x".repeat(129).leak();
     assert_eq!(ask(INTERNAL_SECRET, long).await.status, 400);
+}
+
+#[tokio::test]
+async fn a_neighbours_cookie_may_hold_any_bytes() {
+    let bench = Bench::setup()
+        .variable("auth_cookie", "session_token")
+        .build()
+        .await;
+    let cookie = format!("name=Jürgen; session_token={}", token_for("anna", NOW + 60));
+    let cookie = http::HeaderValue::from_bytes(cookie.as_bytes()).expect("a header");
+    let request = Request::builder().uri(STATUS).header("cookie", cookie);
+    let request = request.body(bytes::Bytes::new()).expect("a request");
+    let _ = bench.send(request).await.ok();
+}
+
+#[tokio::test]
+async fn refused_credentials_leave_a_few_lines_that_do_not_show_them() {
+    let bench = Bench::new().await;
+    for guess in 0..20 {
+        let guess = format!("guess-{guess}");
+        let _ = status(
+            &bench,
+            &[("x-internal-secret", &guess), ("x-user-id", "anna")],
+        )
+        .await
+        .refused(401, "unauthorized");
+        let _ = bearer(&bench, &guess).await.refused(401, "unauthorized");
+        let _ = bench
+            .send(
+                Request::get("/api/internal/overview")
+                    .header("x-internal-secret", &guess)
+                    .body(bytes::Bytes::new())
+                    .expect("a request"),
+            )
+            .await
+            .refused(401, "unauthorized");
+    }
+    let lines = bench.host.logs();
+    let about = |what: &str| lines.iter().filter(|line| line.contains(what)).count();
+    for what in [
+        "/api/session/status unauthorized: a wrong X-Internal-Secret (from 127.0.0.1)",
+        "/api/session/status unauthorized: a bad token",
+        "/api/internal/overview unauthorized: a wrong X-Internal-Secret (from 127.0.0.1)",
+    ] {
+        assert!((1..=6).contains(&about(what)), "{what}: {lines:#?}");
+    }
+    assert_eq!(about("guess-"), 0, "{lines:#?}");
+}
+
+#[tokio::test]
+async fn a_weak_secret_lets_nobody_in_and_the_log_says_so_once() {
+    for (variable, value) in [
+        ("internal_api_secret", "replace-me"),
+        ("internal_api_secret", "thirty-one-bytes-are-one-short!"),
+        ("auth_jwt_secret", "replace-me"),
+        (
+            "auth_jwt_secret",
+            "test-jwt-secret-0123456789abcdef0123456789\n",
+        ),
+    ] {
+        let bench = Bench::setup().variable(variable, value).build().await;
+        let key = EncodingKey::from_secret(value.as_bytes());
+        let claims = json!({"sub": "anna", "exp": NOW + 60});
+        let token = encode(&Header::default(), &claims, &key).expect("a token");
+        for _ in 0..3 {
+            for answer in [
+                status(
+                    &bench,
+                    &[("x-internal-secret", value.trim()), ("x-user-id", "anna")],
+                )
+                .await,
+                bearer(&bench, &token).await,
+            ] {
+                let refused = answer.refused(500, "misconfigured");
+                assert!(
+                    refused["error"]
+                        .as_str()
+                        .is_some_and(|text| text.contains(variable))
+                );
+                assert!(!answer.body.contains(value.trim()));
+            }
+        }
+        let lines = bench.host.logs();
+        let about = lines.iter().filter(|line| line.contains(variable)).count();
+        // Each instance says it once.
+        assert!((1..=2).contains(&about), "{lines:#?}");
+        assert!(!lines.iter().any(|line| line.contains(value.trim())));
+    }
+}
+
+#[tokio::test]
+async fn a_key_set_alone_does_not_say_for_whom_its_tokens_are() {
+    let bench = Bench::setup()
+        .variable("auth_jwt_secret", "")
+        .variable("auth_jwks", &key_set())
+        .build()
+        .await;
+    let mut header = Header::new(Algorithm::RS256);
+    header.kid = Some("rsa".to_owned());
+    let claims = json!({"sub": "anna", "exp": NOW + 60, "aud": "another application"});
+    let token = encode(&header, &claims, &rsa()).expect("a token");
+    let refused = bearer(&bench, &token).await.refused(500, "misconfigured");
+    assert!(
+        refused["error"]
+            .as_str()
+            .is_some_and(|text| text.contains("auth_jwks"))
+    );
+    assert!(
+        bench
+            .host
+            .logs()
+            .iter()
+            .any(|line| line.contains("auth_audience"))
+    );
 }
 
 #[tokio::test]
@@ -197,6 +311,7 @@ async fn a_key_set_verifies_tokens_by_the_id_of_their_key() {
     let bench = Bench::setup()
         .variable("auth_jwt_secret", "")
         .variable("auth_jwks", &key_set())
+        .variable("auth_issuer", "*")
         .build()
         .await;
     let signed = |key: &EncodingKey, algorithm, id: Option<&str>| {
@@ -258,11 +373,19 @@ async fn a_cookie_works_for_our_own_pages_and_for_no_other_sites() {
         let body = r#"{"takeover": true}"#.into();
         bench.send(request.body(body).expect("a request")).await
     };
+    // What a browser adds by itself for a gate in front of the application.
+    let gate = ("authorization", "Basic Z2F0ZTpnYXRl");
     for own in [
         &[("origin", "http://talktime.test")][..],
         &[
             ("origin", "http://talktime.test"),
             ("sec-fetch-site", "same-origin"),
+        ],
+        &[("origin", "http://talktime.test"), gate],
+        // A server that passes on what its browser sent.
+        &[
+            ("origin", "https://app.example.test"),
+            ("x-internal-secret", INTERNAL_SECRET),
         ],
         // No browser: a browser says where its request is from.
         &[],
@@ -271,7 +394,14 @@ async fn a_cookie_works_for_our_own_pages_and_for_no_other_sites() {
     }
     for other in [
         &[("origin", "https://evil.example.test")][..],
+        &[("origin", "https://evil.example.test"), gate],
+        &[("sec-fetch-site", "cross-site"), gate],
         &[("origin", "null")],
+        // A proxy that ends TLS says so: then a page that came without it is not our own.
+        &[
+            ("origin", "http://talktime.test"),
+            ("x-forwarded-proto", "https"),
+        ],
         &[("origin", "http://talktime.test.evil.example.test")],
         &[
             ("origin", "http://talktime.test"),

@@ -33,6 +33,9 @@ async fn every_answer_tells_allowed_origins_that_they_may() {
             ("GET", "/api/session/status", 401),
             ("GET", "/api/session/start", 405),
             ("GET", "/api/session/nothing", 404),
+            ("GET", "/api/nothing", 404),
+            ("POST", "/api/session", 404),
+            ("GET", "/api/", 404),
         ] {
             let answer = ask(&bench, method, path, &[("origin", origin)]).await;
             assert_eq!(answer.status, status);
@@ -104,4 +107,93 @@ async fn a_preflight_is_answered_before_authentication() {
     assert_eq!(answer.status, 204);
     assert_eq!(answer.header("access-control-allow-origin"), None);
     assert_eq!(answer.header("access-control-allow-methods"), None);
+}
+
+#[tokio::test]
+async fn every_answer_is_strict_about_what_a_browser_makes_of_it() {
+    let bench = bench().await;
+    for (method, path) in [
+        ("GET", "/api/session/status"),
+        ("GET", "/api/openapi.json"),
+        ("POST", "/api/internal/update-plan"),
+        ("GET", "/api/internal/nothing"),
+        ("POST", "/api/webhooks/polar"),
+        ("POST", "/api/realtime-token"),
+        ("GET", "/api/nothing"),
+    ] {
+        let answer = ask(&bench, method, path, &[]).await;
+        for (header, value) in [
+            ("x-content-type-options", "nosniff"),
+            (
+                "content-security-policy",
+                "default-src 'none'; frame-ancestors 'none'",
+            ),
+            ("cross-origin-resource-policy", "same-origin"),
+            ("referrer-policy", "no-referrer"),
+            ("cache-control", "no-store"),
+        ] {
+            assert_eq!(answer.header(header), Some(value), "{path} {header}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_refused_in_one_form_wherever_it_is_looked_for() {
+    let bench = bench().await;
+    let at = async |path| {
+        let answer = ask(&bench, "GET", path, &[("origin", APP)]).await;
+        answer.refused(404, "not_found")
+    };
+    let expected = at("/api/session/nothing").await;
+    assert_eq!(expected["type"], "urn:talktime:problem:not_found");
+    for path in [
+        "/api/nothing",
+        "/api/webhooks/nothing",
+        "/api/realtime-token/",
+        "/nothing",
+    ] {
+        assert_eq!(at(path).await, expected, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn an_origin_with_its_default_port_is_the_one_that_browsers_send() {
+    let bench = Bench::setup()
+        .variable("cors_allowed_origins", "https://app.example.test:443")
+        .build()
+        .await;
+    let answer = ask(&bench, "GET", "/api/session/status", &[("origin", APP)]).await;
+    assert_eq!(answer.header("access-control-allow-origin"), Some(APP));
+}
+
+#[tokio::test]
+async fn pages_may_connect_to_the_providers_as_they_are_configured() {
+    let policy = async |openai: &str, gemini: &str| {
+        let bench = Bench::setup()
+            .variable("openai_base_url", openai)
+            .variable("gemini_base_url", gemini)
+            .build()
+            .await;
+        let answer = ask(&bench, "GET", "/practice", &[]).await;
+        assert_eq!(answer.status, 200);
+        let policy = answer.header("content-security-policy").unwrap_or_default();
+        policy.to_owned()
+    };
+    let own = policy("https://eu.api.openai.com", "http://127.0.0.1:4000/").await;
+    assert!(
+        own.contains(
+            "; connect-src 'self' https://eu.api.openai.com wss://eu.api.openai.com \
+             http://127.0.0.1:4000 ws://127.0.0.1:4000; "
+        ),
+        "{own}"
+    );
+    let default = policy(
+        "https://api.openai.com",
+        "https://generativelanguage.googleapis.com",
+    )
+    .await;
+    assert!(
+        default.contains(" https://api.openai.com wss://api.openai.com "),
+        "{default}"
+    );
 }

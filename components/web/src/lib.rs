@@ -1,27 +1,25 @@
-//! The usage elements, the client modules, the practice page and the operator's page: files, and nothing else. This
-//! component has no store, no secret and no network.
+//! The usage elements, the client modules, the practice page and the operator's page: files, and what they need to know
+//! of the configuration. This component has no store, no secret and no network.
 
 mod assets;
+mod policy;
 
-use bytes::Bytes;
+use std::borrow::Cow;
+
 use http::header::{
-    ACCESS_CONTROL_ALLOW_ORIGIN, ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, ETAG,
+    ACCESS_CONTROL_ALLOW_ORIGIN, ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, ETAG,
     IF_NONE_MATCH, LOCATION,
 };
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
-use spin_sdk::http::{FullBody, IntoResponse, Request};
-use spin_sdk::variables;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use serde_json::json;
+use spin_sdk::http::{IntoResponse, Request};
+use talktime_http::log::Client;
+use talktime_http::{
+    Answer, Code, Misconfigured, Once, Problem, leave_in_one_write, respond, variable,
+};
 
-/// The providers' origins are those that the browser itself speaks to, with a token that lasts a minute.
-const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
-    connect-src 'self' https://api.openai.com wss://generativelanguage.googleapis.com; img-src 'self' data:; \
-    media-src blob: mediastream:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
-
-/// On every answer, refusals included.
-const SECURITY_HEADERS: [(&str, &str); 5] = [
-    ("content-security-policy", CONTENT_SECURITY_POLICY),
-    ("x-content-type-options", "nosniff"),
-    ("referrer-policy", "no-referrer"),
+/// On every answer, refusals included, beside what answers of all components have.
+const SECURITY_HEADERS: [(&str, &str); 2] = [
     (
         "permissions-policy",
         "microphone=(self), camera=(), geolocation=()",
@@ -31,134 +29,101 @@ const SECURITY_HEADERS: [(&str, &str); 5] = [
 
 const DEFAULT_UPGRADE_URL: &str = "/pricing";
 
-type Answer = Response<FullBody<Bytes>>;
-
 /// Answers a request. Only as wasm is it the entry point: natively its exported name would not link.
 #[cfg_attr(target_family = "wasm", spin_sdk::http_service)]
 pub async fn handle(request: Request) -> impl IntoResponse {
-    let mut answer = route(request.method(), request.uri().path(), request.headers()).await;
+    let outcome = route(request.method(), request.uri().path(), request.headers()).await;
+    let mut response = respond(
+        outcome,
+        "",
+        &Client::of(request.headers()),
+        HeaderMap::new(),
+    );
     for (name, value) in SECURITY_HEADERS {
-        answer.headers_mut().insert(
+        response.headers_mut().insert(
             HeaderName::from_static(name),
             HeaderValue::from_static(value),
         );
     }
-    talktime_http::leave_in_one_write().await;
-    answer
+    // Where it cannot be read, the stricter one of all answers stays.
+    if let Ok(policy) = policy::policy().await
+        && let Ok(policy) = HeaderValue::from_str(policy)
+    {
+        response
+            .headers_mut()
+            .insert(CONTENT_SECURITY_POLICY, policy);
+    }
+    leave_in_one_write().await;
+    response
 }
 
-async fn route(method: &Method, path: &str, headers: &HeaderMap) -> Answer {
+async fn route(method: &Method, path: &str, headers: &HeaderMap) -> Result<Answer, Problem> {
     // This component is also what answers every path that no other component has, whatever the method.
     let asset = assets::find(path);
     if asset.is_none() && !matches!(path, "/" | "/config.json") {
-        return problem(StatusCode::NOT_FOUND, "not_found", "Nothing is here");
+        return Err(Problem::not_found());
     }
     if !matches!(*method, Method::GET | Method::HEAD) {
-        let mut answer = problem(
-            StatusCode::METHOD_NOT_ALLOWED,
-            "method_not_allowed",
-            "Only GET and HEAD are allowed here",
-        );
-        answer
-            .headers_mut()
-            .insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
-        return answer;
+        let allowed = HeaderValue::from_static("GET, HEAD");
+        return Err(Problem::new(
+            Code::MethodNotAllowed,
+            "This path has other methods: GET, HEAD",
+        )
+        .header(ALLOW, allowed));
     }
     match asset {
-        Some(asset) => file(asset, headers),
-        None if path == "/" => to_practice(),
+        Some(asset) => Ok(file(asset, headers)),
+        None if path == "/" => Ok(to_practice()),
         None => config().await,
     }
 }
 
-/// A HEAD is answered with the body, too: the host's server leaves it out, and the length stays true.
 fn file(asset: assets::Asset, headers: &HeaderMap) -> Answer {
-    let held = headers
+    let is_current = headers
         .get_all(IF_NONE_MATCH)
         .iter()
-        .filter_map(|value| value.to_str().ok());
-    let current = held
-        .into_iter()
+        .filter_map(|value| value.to_str().ok())
         .any(|held| assets::is_current(held, &asset.etag));
-    let mut answer = if current {
-        let mut answer = Response::new(FullBody::default());
-        *answer.status_mut() = StatusCode::NOT_MODIFIED;
-        answer
+    let mut answer = if is_current {
+        Answer::empty(StatusCode::NOT_MODIFIED)
     } else {
-        let body = match asset.body {
-            std::borrow::Cow::Borrowed(bytes) => Bytes::from_static(bytes),
-            std::borrow::Cow::Owned(bytes) => Bytes::from(bytes),
-        };
-        with_body(StatusCode::OK, asset.content_type, body)
+        match asset.body {
+            Cow::Borrowed(bytes) => Answer::bytes(asset.content_type, bytes),
+            Cow::Owned(bytes) => Answer::bytes(asset.content_type, bytes),
+        }
     };
-    let headers = answer.headers_mut();
     // A hexadecimal string in quotes is always a header value.
     if let Ok(etag) = HeaderValue::from_str(&asset.etag) {
-        headers.insert(ETAG, etag);
+        answer = answer.header(ETAG, etag);
     }
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static(asset.cache_control));
+    answer = answer.header(CACHE_CONTROL, HeaderValue::from_static(asset.cache_control));
     if asset.shared {
-        headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
-        headers.insert(
-            "cross-origin-resource-policy",
-            HeaderValue::from_static("cross-origin"),
-        );
+        answer
+            .header(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"))
+            .header(
+                HeaderName::from_static("cross-origin-resource-policy"),
+                HeaderValue::from_static("cross-origin"),
+            )
+    } else {
+        answer
     }
-    answer
 }
 
 fn to_practice() -> Answer {
-    let mut answer = with_body(
-        StatusCode::TEMPORARY_REDIRECT,
-        "text/plain; charset=utf-8",
-        Bytes::from_static(b"/practice\n"),
-    );
-    answer
-        .headers_mut()
-        .insert(LOCATION, HeaderValue::from_static("/practice"));
-    answer
-        .headers_mut()
-        .insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-    answer
+    Answer::empty(StatusCode::TEMPORARY_REDIRECT)
+        .header(LOCATION, HeaderValue::from_static("/practice"))
+        .header(CACHE_CONTROL, HeaderValue::from_static("no-cache"))
 }
 
 /// What the pages need to know of the configuration.
-async fn config() -> Answer {
-    let configured = variables::get("upgrade_url")
-        .await
-        .ok()
-        .filter(|url| !url.is_empty());
-    let upgrade_url = configured.as_deref().unwrap_or(DEFAULT_UPGRADE_URL);
-    let body = serde_json::json!({ "upgradeUrl": upgrade_url }).to_string();
-    let mut answer = with_body(StatusCode::OK, "application/json", Bytes::from(body));
-    answer
-        .headers_mut()
-        .insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-    answer
-}
-
-/// RFC 9457, with the two members that every refusal of the API has.
-fn problem(status: StatusCode, code: &str, error: &str) -> Answer {
-    let title = status.canonical_reason().unwrap_or_default();
-    let body = serde_json::json!({ "type": "about:blank", "title": title, "status": status.as_u16(), "code": code, "error": error });
-    let mut answer = with_body(
-        status,
-        "application/problem+json",
-        Bytes::from(body.to_string()),
-    );
-    answer
-        .headers_mut()
-        .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    answer
-}
-
-fn with_body(status: StatusCode, content_type: &'static str, body: Bytes) -> Answer {
-    let length = HeaderValue::from(body.len());
-    let mut answer = Response::new(FullBody::new(body));
-    *answer.status_mut() = status;
-    answer
-        .headers_mut()
-        .insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-    answer.headers_mut().insert(CONTENT_LENGTH, length);
-    answer
+async fn config() -> Result<Answer, Problem> {
+    static UPGRADE_URL: Once<String> = Once::new();
+    let upgrade_url = UPGRADE_URL
+        .get(async || {
+            let configured = variable("upgrade_url").await?;
+            Ok::<_, Misconfigured>(configured.unwrap_or_else(|| DEFAULT_UPGRADE_URL.to_owned()))
+        })
+        .await?;
+    let answer = Answer::ok(&json!({ "upgradeUrl": upgrade_url }))?;
+    Ok(answer.header(CACHE_CONTROL, HeaderValue::from_static("no-cache")))
 }

@@ -3,8 +3,10 @@
 
 mod clock;
 mod once;
+mod secret;
 mod variables;
 
 pub use clock::now;
 pub use once::Once;
+pub use secret::check_secret;
 pub use variables::{Misconfigured, parsed, variable};

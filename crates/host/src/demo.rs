@@ -65,9 +65,12 @@ impl Secrets {
                 .filter(|value| !value.is_empty())
                 .map(str::to_owned)
         };
-        secrets.issuer = value("auth_issuer");
-        secrets.audience = value("auth_audience")
-            .and_then(|list| list.split(',').next().map(|one| one.trim().to_owned()));
+        secrets.issuer = value("auth_issuer").map(|issuer| issuer.trim().to_owned());
+        secrets.audience = value("auth_audience").and_then(|list| {
+            list.split(|character: char| character == ',' || character.is_whitespace())
+                .find(|entry| !entry.is_empty())
+                .map(str::to_owned)
+        });
         Ok((builder, secrets))
     }
 

@@ -3,15 +3,16 @@
 //! In this order:
 //! 1. A request that shows a wrong internal secret is refused, whatever else it carries.
 //! 2. A bearer token (`Authorization`, else the configured cookie) decides alone: a bad one is refused and never falls
-//!    through to what follows.
+//!    through to what follows. A cookie that a page of another site may be using is refused as well.
 //! 3. The right internal secret together with `X-User-Id` is that user.
 
 use http::HeaderMap;
 use http::header::{AUTHORIZATION, COOKIE};
 use talktime_usage::{Instant, UserId};
 
-use crate::jwks::Keys;
-use crate::jwt::TokenVerifier;
+use crate::csrf::CookieUse;
+use crate::jwks::{self, Keys};
+use crate::jwt::{TokenVerifier, audiences, issuer};
 use crate::problem::Problem;
 use crate::secret::{self, InternalSecret, Shown};
 use talktime_config::Misconfigured;
@@ -21,7 +22,7 @@ const USER_HEADER: &str = "x-user-id";
 /// Also what the refusal of a bad one calls it.
 const USER_HEADER_NAME: &str = "X-User-Id";
 /// The variable that holds the name of the cookie with the token.
-const COOKIE_VARIABLE: &str = "auth_cookie";
+pub(crate) const COOKIE_VARIABLE: &str = "auth_cookie";
 
 /// The variables that decide who is let in, as they are set; `None` or empty is unset.
 #[derive(Clone, Default)]
@@ -34,7 +35,7 @@ pub struct AuthSettings {
     pub auth_jwks: Option<String>,
     /// The `iss` that tokens must have.
     pub auth_issuer: Option<String>,
-    /// The `aud` that tokens must have.
+    /// The `aud` that tokens must have: one of these, separated by commas or white space.
     pub auth_audience: Option<String>,
     /// The cookie that may carry the token.
     pub auth_cookie: Option<String>,
@@ -54,12 +55,19 @@ impl Authenticator {
     /// # Errors
     /// When one of them cannot be used; the error names it.
     pub fn from_settings(settings: &AuthSettings) -> Result<Self, Misconfigured> {
-        let set = |value: &Option<String>| value.clone().filter(|value| !value.is_empty());
         let keys = Keys::parse(
             settings.auth_jwt_secret.as_deref(),
             settings.auth_jwks.as_deref(),
         )?;
-        let cookie = set(&settings.auth_cookie);
+        let is_bound = is_set(&settings.auth_issuer) || is_set(&settings.auth_audience);
+        if is_set(&settings.auth_jwks) && !is_bound {
+            return Err(Misconfigured::new(
+                jwks::JWKS_VARIABLE,
+                "needs auth_audience or auth_issuer beside it: the issuer signs tokens for other applications with the same \
+                 keys. Set one of them to * if these keys sign for nobody else",
+            ));
+        }
+        let cookie = settings.auth_cookie.clone().filter(|name| !name.is_empty());
         if cookie.as_deref().is_some_and(|name| !is_cookie_name(name)) {
             return Err(Misconfigured::new(
                 COOKIE_VARIABLE,
@@ -70,27 +78,44 @@ impl Authenticator {
             secret: InternalSecret::parse(settings.internal_api_secret.as_deref())?,
             tokens: TokenVerifier::new(
                 keys,
-                set(&settings.auth_issuer),
-                set(&settings.auth_audience),
+                issuer(settings.auth_issuer.as_deref()),
+                audiences(settings.auth_audience.as_deref())?,
             ),
             cookie,
         })
     }
 
-    /// The user in whose name the request is made.
+    /// What was left out of the settings, each a line for the log.
+    #[must_use]
+    pub fn remarks(&self) -> &[String] {
+        self.tokens.remarks()
+    }
+
+    /// The user in whose name the request is made. `cookies` says whether a cookie counts; beside the right internal
+    /// secret it does always, because no page knows that.
     ///
     /// # Errors
-    /// 401 when nobody proved it, 400 when a trusted server names no usable user.
-    pub fn user(&self, headers: &HeaderMap, now: Instant) -> Result<UserId, Problem> {
+    /// 401 when nobody proved it, 403 when only a cookie does and it does not count, 400 when a trusted server names no
+    /// usable user.
+    pub fn user(
+        &self,
+        headers: &HeaderMap,
+        cookies: CookieUse,
+        now: Instant,
+    ) -> Result<UserId, Problem> {
         let shown = self.secret.shown(headers);
         if shown == Shown::Wrong {
             return Err(secret::wrong());
         }
-        if let Some(token) = self.token(headers)? {
-            return self
-                .tokens
-                .user(token, now)
-                .map_err(|error| Problem::invalid_token(error.to_string()));
+        let token = match bearer(headers)? {
+            Some(token) => Some(token),
+            None => self.cookie(headers, cookies, shown)?,
+        };
+        if let Some(token) = token {
+            return self.tokens.user(token, now).map_err(|error| {
+                Problem::invalid_token(error.to_string())
+                    .internal_message(format!("a bad token: {error}"))
+            });
         }
         if shown == Shown::Right {
             named_user(headers)
@@ -99,18 +124,36 @@ impl Authenticator {
         }
     }
 
-    fn token<'a>(&self, headers: &'a HeaderMap) -> Result<Option<&'a str>, Problem> {
-        if let Some(token) = bearer(headers)? {
-            return Ok(Some(token));
-        }
-        Ok(self
+    fn cookie<'a>(
+        &self,
+        headers: &'a HeaderMap,
+        cookies: CookieUse,
+        shown: Shown,
+    ) -> Result<Option<&'a str>, Problem> {
+        let value = self
             .cookie
             .as_deref()
-            .and_then(|name| cookie(headers, name)))
+            .and_then(|name| cookie(headers, name));
+        let Some(value) = value else {
+            return Ok(None);
+        };
+        if cookies == CookieUse::Forged && shown != Shown::Right {
+            return Err(Problem::origin_not_allowed());
+        }
+        std::str::from_utf8(value)
+            .map(Some)
+            .map_err(|_| Problem::invalid_token("The token cannot be read"))
     }
 }
 
-/// The token of `Authorization: Bearer`. Other schemes are not ours to judge.
+fn is_set(value: &Option<String>) -> bool {
+    value
+        .as_deref()
+        .is_some_and(|value| !value.trim().is_empty())
+}
+
+/// The token of `Authorization: Bearer`. Other schemes are not ours to judge: a browser adds them by itself for a gate in
+/// front of us.
 fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
     let unreadable = || Problem::invalid_token("The header Authorization cannot be read");
     let mut values = headers.get_all(AUTHORIZATION).iter();
@@ -130,17 +173,25 @@ fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
 }
 
 /// The first cookie of that name; browsers send the one of the closest path first. An empty one is a cookie that a
-/// sign-out cleared.
-fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+/// sign-out cleared. Bytes, because browsers send the cookies of other applications as they were set, in whatever encoding.
+fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a [u8]> {
     headers
         .get_all(COOKIE)
         .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(';'))
-        .filter_map(|pair| pair.trim().split_once('='))
-        .find(|(key, _)| *key == name)
-        .map(|(_, value)| value.trim_matches('"'))
+        .flat_map(|value| value.as_bytes().split(|byte| *byte == b';'))
+        .find_map(|pair| {
+            let rest = pair.trim_ascii().strip_prefix(name.as_bytes())?;
+            rest.strip_prefix(b"=")
+        })
+        .map(unquoted)
         .filter(|value| !value.is_empty())
+}
+
+fn unquoted(value: &[u8]) -> &[u8] {
+    value
+        .strip_prefix(b"\"")
+        .and_then(|rest| rest.strip_suffix(b"\""))
+        .unwrap_or(value)
 }
 
 /// A `token` of RFC 9110, which is what RFC 6265 lets a cookie be called.

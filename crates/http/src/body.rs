@@ -1,6 +1,7 @@
-//! Bodies: at most 64 KiB, and JSON whatever the content type says, because an unload beacon sends `text/plain`.
+//! Bodies: bounded in size and time, and JSON whatever the content type says, because an unload beacon sends `text/plain`.
 
 use std::fmt::Display;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::HeaderMap;
@@ -9,19 +10,30 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::error::Category;
 
+use crate::deadline;
 use crate::problem::Problem;
 
-/// The most bytes that a body may have. The largest real one, a webhook with a customer's whole state, has about ten.
+/// The most bytes that a body may have where a route asks for no other bound. Real ones have a few hundred; the largest, a
+/// browser's offer of a call, some ten thousand.
 pub const BODY_BYTES_MAX: usize = 64 * 1024;
+
+/// The longest that a body may take to arrive. On the slowest connection on which anybody can talk, the largest one takes
+/// about three seconds; without a bound, a client that sends a byte a second holds a place in the instance for ever.
+pub(crate) const ARRIVAL_MAX: Duration = Duration::from_secs(10);
 
 /// How much of a parser's message is repeated to the caller, because it may quote what the caller sent.
 const MESSAGE_CHARACTERS_MAX: usize = 200;
 
-/// Reads a body to its end.
+/// Reads a body to its end, or to the deadline.
 ///
 /// # Errors
-/// 413 as soon as it is known to be over [`BODY_BYTES_MAX`], 400 when it breaks off.
-pub async fn read<B>(headers: &HeaderMap, body: B) -> Result<Bytes, Problem>
+/// 413 as soon as it is known to have more than `bytes_max`, 408 at the deadline, 400 when it breaks off.
+pub(crate) async fn read<B>(
+    headers: &HeaderMap,
+    body: B,
+    bytes_max: usize,
+    deadline: impl Future<Output = ()>,
+) -> Result<Bytes, Problem>
 where
     B: http_body::Body<Data = Bytes>,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -30,13 +42,17 @@ where
         .get(CONTENT_LENGTH)
         .and_then(|value| value.to_str().ok())
         .and_then(|value| value.parse::<u64>().ok());
-    if announced.is_some_and(|length| length > BODY_BYTES_MAX as u64) {
-        return Err(Problem::body_too_large());
+    if announced.is_some_and(|length| length > bytes_max as u64) {
+        return Err(Problem::body_too_large(bytes_max));
     }
-    match Box::pin(Limited::new(body, BODY_BYTES_MAX)).collect().await {
-        Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(Problem::body_too_large()),
-        Err(_) => Err(Problem::bad_request("The body broke off")),
+    let whole = Box::pin(Limited::new(body, bytes_max)).collect();
+    match deadline::before(whole, deadline).await {
+        None => Err(Problem::body_timeout(ARRIVAL_MAX)),
+        Some(Ok(collected)) => Ok(collected.to_bytes()),
+        Some(Err(error)) if error.is::<LengthLimitError>() => {
+            Err(Problem::body_too_large(bytes_max))
+        }
+        Some(Err(_)) => Err(Problem::bad_request("The body broke off")),
     }
 }
 
@@ -115,6 +131,8 @@ fn shortened(message: &str) -> impl Display {
 
 #[cfg(test)]
 mod tests {
+    use std::future::{pending, ready};
+
     use futures_executor::block_on;
     use http_body_util::{Full, StreamBody};
     use serde::Deserialize;
@@ -256,7 +274,7 @@ mod tests {
                     .map(|size| Ok(http_body::Frame::data(Bytes::from(vec![b' '; *size]))))
                     .collect();
                 let body = StreamBody::new(Frames(frames.into_iter()));
-                let outcome = block_on(read(&headers, body));
+                let outcome = block_on(read(&headers, body, BODY_BYTES_MAX, pending()));
                 assert_eq!(
                     outcome
                         .map(|bytes| bytes.len())
@@ -283,6 +301,8 @@ mod tests {
         let outcome = block_on(read(
             &HeaderMap::new(),
             StreamBody::new(Frames(frames.into_iter())),
+            BODY_BYTES_MAX,
+            pending(),
         ));
         assert_eq!(
             outcome.map_err(|problem| problem.code()),
@@ -290,8 +310,43 @@ mod tests {
         );
         let whole = Full::new(Bytes::from_static(b"{}"));
         assert_eq!(
-            block_on(read(&HeaderMap::new(), whole)),
-            Ok(Bytes::from_static(b"{}"))
+            block_on(read(&HeaderMap::new(), whole, BODY_BYTES_MAX, ready(()))),
+            Ok(Bytes::from_static(b"{}")),
+            "what is there already needs no time"
+        );
+    }
+
+    #[test]
+    fn a_route_may_take_larger_bodies() {
+        let check = |size: usize, bytes_max: usize, expected: Result<usize, &str>| {
+            let body = Full::new(Bytes::from(vec![b' '; size]));
+            let outcome = block_on(read(&HeaderMap::new(), body, bytes_max, pending()));
+            let outcome = outcome
+                .map(|bytes| bytes.len())
+                .map_err(|problem| problem.details().error.clone());
+            assert_eq!(outcome, expected.map_err(str::to_owned), "{size}");
+        };
+        let (small, large) = (BODY_BYTES_MAX, 256 * 1024);
+        check(70_000, small, Err("The body has more than 64 KiB"));
+        check(70_000, large, Ok(70_000));
+        check(large, large, Ok(large));
+        check(large + 1, large, Err("The body has more than 256 KiB"));
+    }
+
+    #[test]
+    fn a_body_that_does_not_arrive_is_given_up() {
+        // One byte, and then nothing.
+        let byte = std::iter::once(Ok(http_body::Frame::data(Bytes::from_static(b"{"))));
+        let drip = StreamBody::new(ThenNothing(byte));
+        let headers = HeaderMap::from_iter([(CONTENT_LENGTH, 64.into())]);
+        let outcome = block_on(read(&headers, drip, BODY_BYTES_MAX, ready(())));
+        let problem = outcome.expect_err("a time-out");
+        assert_eq!(
+            (problem.status().as_u16(), problem.details().error.as_str()),
+            (
+                408,
+                "The body did not arrive within 10 seconds; send it again"
+            )
         );
     }
 
@@ -305,6 +360,24 @@ mod tests {
             _: &mut std::task::Context<'_>,
         ) -> std::task::Poll<Option<I::Item>> {
             std::task::Poll::Ready(self.0.next())
+        }
+    }
+
+    /// An iterator as a stream that never ends.
+    struct ThenNothing<I>(I);
+
+    impl<I: Iterator<Item = Result<http_body::Frame<Bytes>, std::io::Error>> + Unpin>
+        futures_core::Stream for ThenNothing<I>
+    {
+        type Item = I::Item;
+        fn poll_next(
+            mut self: std::pin::Pin<&mut Self>,
+            _: &mut std::task::Context<'_>,
+        ) -> std::task::Poll<Option<I::Item>> {
+            match self.0.next() {
+                Some(item) => std::task::Poll::Ready(Some(item)),
+                None => std::task::Poll::Pending,
+            }
         }
     }
 }

@@ -7,20 +7,21 @@ use std::fmt;
 use jsonwebtoken::{Algorithm, DecodingKey, DecodingKeyKind};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
+use serde_json::Value;
 
-use talktime_config::Misconfigured;
+use talktime_config::{Misconfigured, check_secret};
 
 /// The variable that holds the shared secret of HS256.
 pub const SECRET_VARIABLE: &str = "auth_jwt_secret";
 /// The variable that holds the JSON Web Key Set.
 pub const JWKS_VARIABLE: &str = "auth_jwks";
 
-/// RFC 7518, section 3.2: an HMAC key has at least the size of the hash.
-const HMAC_SECRET_BYTES_MIN: usize = 32;
 /// RFC 7518, section 3.3: RSA keys of 2048 bits or more. The upper bound is that of the `rsa` crate.
 const RSA_MODULUS_BYTES: std::ops::RangeInclusive<usize> = 256..=512;
 /// More keys than any issuer publishes; a bound for the search.
 const KEYS_MAX: usize = 64;
+/// More than any issuer publishes under one id; each may cost a token that nobody signed one verification.
+const KEYS_OF_AN_ID_MAX: usize = 4;
 
 /// A key and the one algorithm that it is for.
 #[derive(Clone)]
@@ -32,7 +33,10 @@ pub struct Key {
 
 /// All keys that verify tokens.
 #[derive(Clone, Debug, Default)]
-pub struct Keys(Vec<Key>);
+pub struct Keys {
+    keys: Vec<Key>,
+    remarks: Vec<String>,
+}
 
 /// Why no key fits a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,47 +48,69 @@ pub enum NoKey {
 }
 
 impl Keys {
-    /// From the two variables; either may be absent.
+    /// From the two variables; either may be absent. A key of the set that cannot be used is passed over with a remark:
+    /// whoever publishes it must not lock out the users of all others.
     ///
     /// # Errors
-    /// When the set has no usable key or a broken one.
+    /// When the secret is weak, or the set cannot be read or has no usable key.
     pub fn parse(secret: Option<&str>, jwks: Option<&str>) -> Result<Self, Misconfigured> {
-        let mut keys = Vec::new();
+        let mut all = Self::default();
         if let Some(secret) = secret.filter(|secret| !secret.is_empty()) {
-            keys.push(shared_secret(secret));
+            check_secret(SECRET_VARIABLE, secret)?;
+            all.keys.push(Key {
+                id: None,
+                algorithm: Algorithm::HS256,
+                decoding: DecodingKey::from_secret(secret.as_bytes()),
+            });
         }
         if let Some(jwks) = jwks.filter(|jwks| !jwks.trim().is_empty()) {
-            keys.extend(key_set(jwks).map_err(|why| Misconfigured::new(JWKS_VARIABLE, why))?);
+            let set = key_set(jwks).map_err(|why| Misconfigured::new(JWKS_VARIABLE, why))?;
+            all.keys.extend(set.keys);
+            all.remarks = set.remarks;
         }
-        Ok(Self(keys))
+        Ok(all)
     }
 
     /// Whether no token can be verified.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.keys.is_empty()
     }
 
-    /// The key for a token of this algorithm and key id.
+    /// What was passed over, each a line for the log.
+    #[must_use]
+    pub fn remarks(&self) -> &[String] {
+        &self.remarks
+    }
+
+    /// The keys that may have signed a token of this algorithm and key id.
     ///
-    /// The shared secret has no id: any token of its algorithm is for it. Of the set's keys, the one of that id; a token
-    /// without an id fits only where there is no choice.
+    /// The shared secret has no id: any token of its algorithm is for it. Of the set's keys, those of that id, which are
+    /// one unless the issuer made a mistake; a token without an id fits only where there is no choice.
     ///
     /// # Errors
     /// When there is none.
-    pub fn find(&self, algorithm: Algorithm, id: Option<&str>) -> Result<&Key, NoKey> {
-        let mut fitting = self.0.iter().filter(|key| key.algorithm == algorithm);
-        let first = fitting.clone().next().ok_or(NoKey::Algorithm)?;
+    pub fn find(&self, algorithm: Algorithm, id: Option<&str>) -> Result<Vec<&Key>, NoKey> {
+        let mut fitting: Vec<&Key> = self
+            .keys
+            .iter()
+            .filter(|key| key.algorithm == algorithm)
+            .collect();
+        if fitting.is_empty() {
+            return Err(NoKey::Algorithm);
+        }
         if algorithm == Algorithm::HS256 {
-            return Ok(first);
+            return Ok(fitting);
         }
         match id {
-            Some(id) => fitting
-                .find(|key| key.id.as_deref() == Some(id))
-                .ok_or(NoKey::Id),
-            None if fitting.count() == 1 => Ok(first),
-            None => Err(NoKey::Id),
+            Some(id) => fitting.retain(|key| key.id.as_deref() == Some(id)),
+            None if fitting.len() == 1 => {}
+            None => return Err(NoKey::Id),
         }
+        if fitting.is_empty() {
+            return Err(NoKey::Id);
+        }
+        Ok(fitting)
     }
 }
 
@@ -97,25 +123,10 @@ impl fmt::Debug for Key {
     }
 }
 
-/// A short secret is used as it is, with a word in the log: the issuer chose it, and refusing it here would lock all of
-/// the issuer's users out without making one token safer.
-fn shared_secret(secret: &str) -> Key {
-    if secret.len() < HMAC_SECRET_BYTES_MIN {
-        eprintln!(
-            "auth_jwt_secret has fewer than {HMAC_SECRET_BYTES_MIN} bytes (RFC 7518, section 3.2): choose a longer one"
-        );
-    }
-    Key {
-        id: None,
-        algorithm: Algorithm::HS256,
-        decoding: DecodingKey::from_secret(secret.as_bytes()),
-    }
-}
-
 /// A JSON Web Key Set, of which only what verifies signatures is read.
 #[derive(Deserialize)]
 struct Set {
-    keys: Vec<Jwk>,
+    keys: Vec<Value>,
 }
 
 #[derive(Deserialize)]
@@ -135,7 +146,7 @@ struct Jwk {
     d: Option<IgnoredAny>,
 }
 
-fn key_set(text: &str) -> Result<Vec<Key>, String> {
+fn key_set(text: &str) -> Result<Keys, String> {
     let set: Set = serde_json::from_str(text).map_err(|error| {
         // Only the place: serde's own message may quote the value.
         format!(
@@ -147,32 +158,47 @@ fn key_set(text: &str) -> Result<Vec<Key>, String> {
     if set.keys.len() > KEYS_MAX {
         return Err(format!("has more than {KEYS_MAX} keys"));
     }
-    let mut keys: Vec<Key> = Vec::new();
-    for (index, jwk) in set.keys.iter().enumerate() {
-        let Some(algorithm) = jwk.algorithm() else {
-            continue;
-        };
-        let decoding = jwk
-            .decoding_key(algorithm)
-            .map_err(|why| format!("key {index} {why}"))?;
-        let id = jwk.kid.clone();
-        if id.is_some()
-            && keys
-                .iter()
-                .any(|key| key.algorithm == algorithm && key.id == id)
-        {
-            return Err(format!("key {index} has the kid of another key"));
+    let mut usable = Keys::default();
+    for (index, jwk) in set.keys.into_iter().enumerate() {
+        match key(jwk) {
+            Ok(Some(key)) => {
+                let of_that_id = usable.keys.iter().filter(|other| {
+                    key.id.is_some() && other.algorithm == key.algorithm && other.id == key.id
+                });
+                if of_that_id.count() < KEYS_OF_AN_ID_MAX {
+                    usable.keys.push(key);
+                } else {
+                    usable.remarks.push(format!(
+                        "key {index} has the kid of {KEYS_OF_AN_ID_MAX} others"
+                    ));
+                }
+            }
+            Ok(None) => {}
+            Err(why) => usable.remarks.push(format!("key {index} {why}")),
         }
-        keys.push(Key {
-            id,
-            algorithm,
-            decoding,
+    }
+    if usable.keys.is_empty() {
+        let none = "has no usable key for RS256, ES256 or EdDSA signatures";
+        return Err(match usable.remarks.as_slice() {
+            [] => none.to_owned(),
+            remarks => format!("{none}: {}", remarks.join("; ")),
         });
     }
-    if keys.is_empty() {
-        return Err("has no key for RS256, ES256 or EdDSA signatures".to_owned());
-    }
-    Ok(keys)
+    Ok(usable)
+}
+
+/// One key of a set; `None` where it is for something else.
+fn key(jwk: Value) -> Result<Option<Key>, String> {
+    // serde's own message may quote the value.
+    let jwk: Jwk = serde_json::from_value(jwk).map_err(|_| "is not a JSON Web Key".to_owned())?;
+    let Some(algorithm) = jwk.algorithm() else {
+        return Ok(None);
+    };
+    Ok(Some(Key {
+        decoding: jwk.decoding_key(algorithm)?,
+        algorithm,
+        id: jwk.kid,
+    }))
 }
 
 impl Jwk {
@@ -255,22 +281,25 @@ mod tests {
 
     const ED25519: &str = r#"{"kty":"OKP","crv":"Ed25519","kid":"a","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
 
-    fn check(jwks: &str, expected: Result<usize, &str>) {
-        let outcome = Keys::parse(None, Some(jwks)).map(|keys| keys.0.len());
+    const NONE: &str = "has no usable key for RS256, ES256 or EdDSA signatures";
+
+    /// How many keys can be used and what is said of the others, or what is wrong with the set.
+    fn check(jwks: &str, expected: Result<(usize, &[&str]), &str>) {
+        let outcome = Keys::parse(None, Some(jwks));
         let outcome = outcome.as_ref().map_err(|error| {
             assert_eq!(error.variable, "auth_jwks");
             error.reason.as_str()
         });
-        assert_eq!(
-            outcome,
-            expected.as_ref().map_err(|reason| *reason),
-            "{jwks}"
-        );
+        let outcome = outcome.map(|keys| {
+            let remarks: Vec<&str> = keys.remarks.iter().map(String::as_str).collect();
+            (keys.keys.len(), remarks)
+        });
+        let expected = expected.map(|(keys, remarks)| (keys, remarks.to_vec()));
+        assert_eq!(outcome, expected, "{jwks}");
     }
 
     #[test]
-    fn a_set_is_checked_when_it_is_read() {
-        check(&format!(r#"{{"keys":[{ED25519}]}}"#), Ok(1));
+    fn a_set_that_cannot_be_read_says_where() {
         check(
             "not a set",
             Err("is not a JSON Web Key Set: see line 1, column 2"),
@@ -279,60 +308,104 @@ mod tests {
             ED25519,
             Err("is not a JSON Web Key Set: see line 1, column 89"),
         );
+        let many = vec![ED25519; KEYS_MAX + 1].join(",");
         check(
-            r#"{"keys":[]}"#,
-            Err("has no key for RS256, ES256 or EdDSA signatures"),
-        );
-        check(
-            r#"{"keys":[{"kty":"oct","k":"c2VjcmV0"}]}"#,
-            Err("has no key for RS256, ES256 or EdDSA signatures"),
-        );
-        check(
-            r#"{"keys":[{"kty":"OKP","crv":"Ed25519","use":"enc","x":"AA"}]}"#,
-            Err("has no key for RS256, ES256 or EdDSA signatures"),
-        );
-        check(
-            r#"{"keys":[{"kty":"OKP","crv":"Ed25519","x":"AA"}]}"#,
-            Err("key 0 has coordinates of a wrong length"),
-        );
-        check(
-            r#"{"keys":[{"kty":"OKP","crv":"Ed25519","x":"!"}]}"#,
-            Err("key 0 is not base64url"),
-        );
-        check(
-            r#"{"keys":[{"kty":"OKP","crv":"Ed25519","x":"AA","d":"AA"}]}"#,
-            Err("key 0 holds a private key; give only the public part"),
-        );
-        check(
-            r#"{"keys":[{"kty":"EC","crv":"P-256","x":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA","y":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}]}"#,
-            Err("key 0 is not a point on its curve"),
-        );
-        check(
-            r#"{"keys":[{"kty":"RSA","n":"AQAB","e":"AQAB"}]}"#,
-            Err("key 0 must have 2048 to 4096 bits"),
-        );
-        check(
-            r#"{"keys":[{"kty":"RSA","e":"AQAB"}]}"#,
-            Err("key 0 has no member n"),
-        );
-        check(
-            &format!(r#"{{"keys":[{ED25519},{ED25519}]}}"#),
-            Err("key 1 has the kid of another key"),
+            &format!(r#"{{"keys":[{many}]}}"#),
+            Err("has more than 64 keys"),
         );
     }
 
     #[test]
-    fn a_short_secret_is_used_and_an_empty_one_is_none() {
-        assert!(!Keys::parse(Some("short"), None).expect("used").is_empty());
+    fn keys_for_something_else_are_passed_over_in_silence() {
+        for other in [
+            r#"{"kty":"oct","k":"c2VjcmV0"}"#,
+            r#"{"kty":"OKP","crv":"Ed25519","use":"enc","x":"AA"}"#,
+            r#"{"kty":"RSA","alg":"RSA-OAEP","n":"AQAB","e":"AQAB"}"#,
+        ] {
+            check(&format!(r#"{{"keys":[{other},{ED25519}]}}"#), Ok((1, &[])));
+            check(&format!(r#"{{"keys":[{other}]}}"#), Err(NONE));
+        }
+        check(r#"{"keys":[]}"#, Err(NONE));
+    }
+
+    #[test]
+    fn a_key_that_cannot_be_used_does_not_spoil_the_others() {
+        let large = "_".repeat(700);
+        let large = format!(r#"{{"kty":"RSA","n":"{large}","e":"AQAB"}}"#);
+        for (key, why) in [
+            (
+                r#"{"kty":"OKP","crv":"Ed25519","x":"AA"}"#,
+                "has coordinates of a wrong length",
+            ),
+            (
+                r#"{"kty":"OKP","crv":"Ed25519","x":"!"}"#,
+                "is not base64url",
+            ),
+            (
+                r#"{"kty":"OKP","crv":"Ed25519","x":"AA","d":"AA"}"#,
+                "holds a private key; give only the public part",
+            ),
+            (
+                r#"{"kty":"EC","crv":"P-256","x":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA","y":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}"#,
+                "is not a point on its curve",
+            ),
+            (
+                r#"{"kty":"RSA","n":"AQAB","e":"AQAB"}"#,
+                "must have 2048 to 4096 bits",
+            ),
+            (&large, "must have 2048 to 4096 bits"),
+            (
+                r#"{"kty":"RSA","x5c":["MIIC"],"e":"AQAB"}"#,
+                "has no member n",
+            ),
+            (r#"{"kid":5}"#, "is not a JSON Web Key"),
+            ("null", "is not a JSON Web Key"),
+        ] {
+            let remark = format!("key 1 {why}");
+            check(
+                &format!(r#"{{"keys":[{ED25519},{key}]}}"#),
+                Ok((1, &[&remark])),
+            );
+            check(
+                &format!(r#"{{"keys":[{key}]}}"#),
+                Err(&format!("{NONE}: key 0 {why}")),
+            );
+        }
+    }
+
+    #[test]
+    fn a_repeated_kid_is_a_few_keys() {
+        let set = |count: usize| format!(r#"{{"keys":[{}]}}"#, vec![ED25519; count].join(","));
+        check(&set(2), Ok((2, &[])));
+        check(&set(4), Ok((4, &[])));
+        check(
+            &set(6),
+            Ok((
+                4,
+                &[
+                    "key 4 has the kid of 4 others",
+                    "key 5 has the kid of 4 others",
+                ],
+            )),
+        );
+    }
+
+    #[test]
+    fn an_empty_secret_is_none_and_a_weak_one_is_an_error() {
         assert!(Keys::parse(Some(""), Some(" ")).expect("unset").is_empty());
+        for weak in ["s3cret", "s3cret-of-the-tests-0123456789ab\n", "replace-me"] {
+            let error = Keys::parse(Some(weak), None).expect_err(weak);
+            assert_eq!(error.variable, "auth_jwt_secret");
+            assert!(!error.reason.contains("s3cret"));
+        }
     }
 
     #[test]
     fn keys_do_not_show_themselves() {
-        let keys = Keys::parse(Some(&"s".repeat(32)), None).expect("usable");
+        let keys = Keys::parse(Some("s3cret-of-the-tests-0123456789ab"), None).expect("usable");
         assert_eq!(
             format!("{keys:?}"),
-            "Keys([Key { id: None, algorithm: HS256, .. }])"
+            "Keys { keys: [Key { id: None, algorithm: HS256, .. }], remarks: [] }"
         );
     }
 }

@@ -8,7 +8,15 @@ use jsonwebtoken::{Validation, decode, decode_header};
 use serde::Deserialize;
 use talktime_usage::{Instant, UserId};
 
-use crate::jwks::{Keys, NoKey};
+use crate::jwks::{Key, Keys, NoKey};
+use talktime_config::Misconfigured;
+
+/// The variable that names the issuer.
+pub const ISSUER_VARIABLE: &str = "auth_issuer";
+/// The variable that lists the audiences.
+pub const AUDIENCE_VARIABLE: &str = "auth_audience";
+/// The value by which an operator says that any issuer or audience will do.
+const ANY: &str = "*";
 
 /// How far the issuer's clock may be from ours.
 pub const LEEWAY: Duration = Duration::from_secs(30);
@@ -67,18 +75,55 @@ struct Claims {
 pub struct TokenVerifier {
     keys: Keys,
     issuer: Option<String>,
-    audience: Option<String>,
+    /// A token must be for one of them; none means any.
+    audiences: Vec<String>,
+}
+
+/// The issuer that a variable names; none where it is unset, or [`ANY`].
+#[must_use]
+pub fn issuer(value: Option<&str>) -> Option<String> {
+    value
+        .map(str::trim)
+        .filter(|issuer| !issuer.is_empty() && *issuer != ANY)
+        .map(str::to_owned)
+}
+
+/// The audiences that a variable lists; none where it is unset, or [`ANY`].
+///
+/// # Errors
+/// When [`ANY`] stands among others.
+pub fn audiences(value: Option<&str>) -> Result<Vec<String>, Misconfigured> {
+    let list: Vec<String> = value
+        .unwrap_or_default()
+        .split(|character: char| character == ',' || character.is_whitespace())
+        .filter(|entry| !entry.is_empty())
+        .map(str::to_owned)
+        .collect();
+    match list.iter().any(|entry| entry == ANY) {
+        true if list.len() > 1 => Err(Misconfigured::new(
+            AUDIENCE_VARIABLE,
+            "has * beside other audiences: either any will do, or those",
+        )),
+        true => Ok(Vec::new()),
+        false => Ok(list),
+    }
 }
 
 impl TokenVerifier {
-    /// From the keys and, when they are to be checked, the issuer and the audience.
+    /// From the keys and, when they are to be checked, the issuer and the audiences.
     #[must_use]
-    pub fn new(keys: Keys, issuer: Option<String>, audience: Option<String>) -> Self {
+    pub fn new(keys: Keys, issuer: Option<String>, audiences: Vec<String>) -> Self {
         Self {
             keys,
             issuer,
-            audience,
+            audiences,
         }
+    }
+
+    /// What was left out of the keys, each a line for the log.
+    #[must_use]
+    pub fn remarks(&self) -> &[String] {
+        self.keys.remarks()
     }
 
     /// The user that a valid token is about.
@@ -97,21 +142,34 @@ impl TokenVerifier {
         if header.crit.is_some() {
             return Err(TokenError::Malformed);
         }
-        let key = self
+        let keys = self
             .keys
             .find(header.alg, header.kid.as_deref())
             .map_err(|why| match why {
                 NoKey::Algorithm => TokenError::Algorithm,
                 NoKey::Id => TokenError::UnknownKey,
             })?;
-        let claims = decode::<Claims>(token, &key.decoding, &self.validation(key.algorithm))
-            .map_err(|error| reason(&error))?
-            .claims;
+        let claims = self.claims(token, &keys)?;
         check_time(&claims, now)?;
         claims
             .sub
             .and_then(|subject| UserId::parse(&subject).ok())
             .ok_or(TokenError::Subject)
+    }
+
+    /// The claims of a token that one of the keys has signed.
+    fn claims(&self, token: &str, keys: &[&Key]) -> Result<Claims, TokenError> {
+        let mut outcome = Err(TokenError::UnknownKey);
+        for key in keys {
+            outcome = decode::<Claims>(token, &key.decoding, &self.validation(key.algorithm))
+                .map(|data| data.claims)
+                .map_err(|error| reason(&error));
+            // Another key of that id may have signed it; what else is wrong with it is wrong by every key.
+            if outcome.as_ref().err() != Some(&TokenError::Signature) {
+                break;
+            }
+        }
+        outcome
     }
 
     /// What the library checks: the key's own algorithm, and issuer and audience where they are configured. Time is
@@ -125,11 +183,11 @@ impl TokenVerifier {
             validation.set_issuer(&[issuer]);
             validation.required_spec_claims.insert("iss".to_owned());
         }
-        if let Some(audience) = &self.audience {
-            validation.set_audience(&[audience]);
-            validation.required_spec_claims.insert("aud".to_owned());
-        } else {
+        if self.audiences.is_empty() {
             validation.validate_aud = false;
+        } else {
+            validation.set_audience(&self.audiences);
+            validation.required_spec_claims.insert("aud".to_owned());
         }
         validation
     }

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Display};
+use std::time::Duration;
 
 use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderName, HeaderValue, StatusCode};
@@ -76,7 +77,9 @@ codes! {
     MethodNotAllowed = "method_not_allowed", METHOD_NOT_ALLOWED, "Method not allowed";
     /// A session runs already; the member `sessionId` names it.
     SessionActive = "session_active", CONFLICT, "A session is running";
-    /// The body has more than 64 KiB.
+    /// The body did not arrive in time.
+    BodyTimeout = "body_timeout", REQUEST_TIMEOUT, "Body too slow";
+    /// The body is larger than its route takes.
     BodyTooLarge = "body_too_large", PAYLOAD_TOO_LARGE, "Body too large";
     /// Too many requests of this kind by this user; `Retry-After` says when again.
     RateLimited = "rate_limited", TOO_MANY_REQUESTS, "Too many requests";
@@ -311,10 +314,34 @@ impl Problem {
         problem
     }
 
-    /// 413: over the limit of [`BODY_BYTES_MAX`](crate::body::BODY_BYTES_MAX).
+    /// 403: a page of another site used the user's cookie for a change.
     #[must_use]
-    pub fn body_too_large() -> Self {
-        Self::new(Code::BodyTooLarge, "The body has more than 64 KiB")
+    pub fn origin_not_allowed() -> Self {
+        Self::new(
+            Code::OriginNotAllowed,
+            "Pages of this site may not use the user's cookie here",
+        )
+    }
+
+    /// 408: the body took longer than `time_max`.
+    #[must_use]
+    pub fn body_timeout(time_max: Duration) -> Self {
+        Self::new(
+            Code::BodyTimeout,
+            format!(
+                "The body did not arrive within {} seconds; send it again",
+                time_max.as_secs()
+            ),
+        )
+    }
+
+    /// 413: over the limit of the route.
+    #[must_use]
+    pub fn body_too_large(bytes_max: usize) -> Self {
+        Self::new(
+            Code::BodyTooLarge,
+            format!("The body has more than {} KiB", bytes_max / 1024),
+        )
     }
 
     /// 429: too often.

@@ -10,8 +10,11 @@ use serde::de::DeserializeOwned;
 use talktime_store::WriteMark;
 use talktime_usage::{Instant, Repeat, UserId};
 
+use crate::authentication::Authenticator;
+use crate::body::BODY_BYTES_MAX;
+use crate::csrf::CookieUse;
 use crate::problem::Problem;
-use crate::{body, idempotency, settings};
+use crate::{body, deadline, idempotency, settings};
 
 type BoxedBody = Pin<Box<dyn http_body::Body<Data = Bytes, Error = String>>>;
 
@@ -20,9 +23,18 @@ pub struct Request {
     method: Method,
     uri: Uri,
     headers: HeaderMap,
-    body: Option<BoxedBody>,
+    body: Body,
     pattern: &'static str,
     id: String,
+    cookies: CookieUse,
+}
+
+/// A body is read once, and then stays.
+enum Body {
+    Coming(BoxedBody),
+    Here(Bytes),
+    /// It did not come whole.
+    Lost,
 }
 
 impl Request {
@@ -37,15 +49,17 @@ impl Request {
             method: head.method,
             uri: head.uri,
             headers: head.headers,
-            body: Some(Box::pin(body.map_err(|error| error.to_string()))),
+            body: Body::Coming(Box::pin(body.map_err(|error| error.to_string()))),
             pattern: "",
             id: String::new(),
+            cookies: CookieUse::Forged,
         }
     }
 
-    pub(crate) fn at(mut self, pattern: &'static str, id: String) -> Self {
+    pub(crate) fn at(mut self, pattern: &'static str, id: String, cookies: CookieUse) -> Self {
         self.pattern = pattern;
         self.id = id;
+        self.cookies = cookies;
         self
     }
 
@@ -61,16 +75,10 @@ impl Request {
         self.uri.path()
     }
 
-    /// The host and port that the request was sent to.
+    /// What the request was sent to: scheme, host and port as the host knows them, path and query.
     #[must_use]
-    pub fn authority(&self) -> Option<&str> {
-        self.uri.authority().map(http::uri::Authority::as_str)
-    }
-
-    /// The query, not decoded.
-    #[must_use]
-    pub fn query(&self) -> Option<&str> {
-        self.uri.query()
+    pub fn target(&self) -> &Uri {
+        &self.uri
     }
 
     /// The headers.
@@ -97,16 +105,31 @@ impl Request {
         &self.id
     }
 
-    /// The whole body, which can be read once.
+    /// The whole body.
     ///
     /// # Errors
-    /// 413 over 64 KiB, 400 when it breaks off.
+    /// 413 over 64 KiB, 408 when it takes longer than ten seconds, 400 when it breaks off.
     pub async fn bytes(&mut self) -> Result<Bytes, Problem> {
-        let body = self
-            .body
-            .take()
-            .ok_or_else(|| Problem::internal("the body was read twice"))?;
-        body::read(&self.headers, body).await
+        self.bytes_up_to(BODY_BYTES_MAX).await
+    }
+
+    /// The whole body, on a route that takes larger or only smaller ones than usual.
+    ///
+    /// # Errors
+    /// As [`Request::bytes`], with that limit.
+    pub async fn bytes_up_to(&mut self, bytes_max: usize) -> Result<Bytes, Problem> {
+        match std::mem::replace(&mut self.body, Body::Lost) {
+            Body::Coming(body) => {
+                let deadline = deadline::after(body::ARRIVAL_MAX);
+                let bytes = body::read(&self.headers, body, bytes_max, deadline).await?;
+                self.body = Body::Here(bytes);
+            }
+            read => self.body = read,
+        }
+        match &self.body {
+            Body::Here(bytes) => Ok(bytes.clone()),
+            Body::Coming(_) | Body::Lost => Err(Problem::bad_request("The body broke off")),
+        }
     }
 
     /// The body as JSON; an empty one is an empty object.
@@ -136,9 +159,17 @@ impl Request {
     /// The user in whose name the request is made.
     ///
     /// # Errors
-    /// 401 and 400 as [`Authenticator::user`](crate::Authenticator::user), 500 when a variable cannot be used.
+    /// 401, 403 and 400 as [`Authenticator::user`], 500 when a variable cannot be used.
     pub async fn user(&self, now: Instant) -> Result<UserId, Problem> {
-        settings::authenticator().await?.user(&self.headers, now)
+        self.user_by(settings::authenticator().await?, now)
+    }
+
+    pub(crate) fn user_by(
+        &self,
+        authenticator: &Authenticator,
+        now: Instant,
+    ) -> Result<UserId, Problem> {
+        authenticator.user(&self.headers, self.cookies, now)
     }
 
     /// Lets only the web app's own server pass.

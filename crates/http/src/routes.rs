@@ -23,8 +23,6 @@ pub type Line<R> = (Verb, &'static str, R);
 pub struct Found<R> {
     /// The component's name for it.
     pub route: R,
-    /// What it does.
-    pub verb: Verb,
     /// The path as the table has it.
     pub pattern: &'static str,
     /// What stands in the place of `{id}`, decoded; empty where there is none.
@@ -68,7 +66,6 @@ pub fn find<R: Copy>(
                 .into_owned();
             return Ok(Found {
                 route: *route,
-                verb: *verb,
                 pattern,
                 id,
             });

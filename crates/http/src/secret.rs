@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use crate::problem::Problem;
-use talktime_config::Misconfigured;
+use talktime_config::{Misconfigured, check_secret};
 
 /// The variable that holds it.
 pub const VARIABLE: &str = "internal_api_secret";
@@ -35,15 +35,16 @@ impl InternalSecret {
     /// From the variable's value; `None` and `""` let nobody in.
     ///
     /// # Errors
-    /// When it holds characters or outer spaces that no header can carry, so that it could never match.
+    /// When it is too weak ([`check_secret`]), or holds a character that no header can carry, so that it could never match.
     pub fn parse(value: Option<&str>) -> Result<Self, Misconfigured> {
         let Some(secret) = value.filter(|value| !value.is_empty()) else {
             return Ok(Self(None));
         };
-        if secret.trim() != secret || HeaderValue::from_str(secret).is_err() {
+        check_secret(VARIABLE, secret)?;
+        if HeaderValue::from_str(secret).is_err() {
             return Err(Misconfigured::new(
                 VARIABLE,
-                "begins or ends with white space, or holds a character that no header can carry",
+                "holds a character that no header can carry",
             ));
         }
         Ok(Self(Some(Sha256::digest(secret).into())))
@@ -83,6 +84,7 @@ impl InternalSecret {
 /// The refusal of a wrong secret; the same when none is configured.
 pub(crate) fn wrong() -> Problem {
     Problem::unauthorized("The internal secret is wrong")
+        .internal_message("a wrong X-Internal-Secret")
 }
 
 impl fmt::Debug for InternalSecret {
@@ -99,6 +101,8 @@ impl fmt::Debug for InternalSecret {
 mod tests {
     use super::*;
 
+    const SECRET: &str = "s3cret-of-the-tests-0123456789ab";
+
     #[test]
     fn only_the_one_right_secret_passes() {
         let check = |own: Option<&str>, shown: &[&'static str], expected: Shown| {
@@ -110,22 +114,32 @@ mod tests {
             assert_eq!(secret.shown(&headers), expected, "{own:?} {shown:?}");
             assert_eq!(secret.require(&headers).is_ok(), expected == Shown::Right);
         };
-        check(Some("s3cret"), &["s3cret"], Shown::Right);
-        check(Some("s3cret"), &["S3cret"], Shown::Wrong);
-        check(Some("s3cret"), &["s3cre"], Shown::Wrong);
-        check(Some("s3cret"), &[""], Shown::Wrong);
-        check(Some("s3cret"), &["s3cret", "s3cret"], Shown::Wrong);
-        check(Some("s3cret"), &[], Shown::Nothing);
+        check(Some(SECRET), &[SECRET], Shown::Right);
+        check(
+            Some(SECRET),
+            &["S3cret-of-the-tests-0123456789ab"],
+            Shown::Wrong,
+        );
+        check(Some(SECRET), &[&SECRET[1..]], Shown::Wrong);
+        check(Some(SECRET), &[""], Shown::Wrong);
+        check(Some(SECRET), &[SECRET, SECRET], Shown::Wrong);
+        check(Some(SECRET), &[], Shown::Nothing);
         check(None, &[""], Shown::Wrong);
-        check(None, &["s3cret"], Shown::Wrong);
+        check(None, &[SECRET], Shown::Wrong);
         check(None, &[], Shown::Nothing);
         check(Some(""), &[""], Shown::Wrong);
     }
 
     #[test]
-    fn a_secret_that_no_header_can_carry_is_an_error() {
-        for value in ["s3cret\n", " s3cret", "a\u{7}b"] {
-            let error = InternalSecret::parse(Some(value)).expect_err(value);
+    fn a_secret_that_is_weak_or_that_no_header_can_carry_is_an_error() {
+        for value in [
+            "s3cret".to_owned(),
+            "replace-me".to_owned(),
+            format!("{SECRET}\n"),
+            format!(" {SECRET}"),
+            format!("{SECRET}\u{7}{SECRET}"),
+        ] {
+            let error = InternalSecret::parse(Some(&value)).expect_err(&value);
             assert_eq!(error.variable, VARIABLE);
             assert!(!error.reason.contains("s3cret"));
         }
@@ -133,7 +147,7 @@ mod tests {
 
     #[test]
     fn it_does_not_show_itself() {
-        let secret = InternalSecret::parse(Some("s3cret")).expect("usable");
+        let secret = InternalSecret::parse(Some(SECRET)).expect("usable");
         assert_eq!(format!("{secret:?}"), "InternalSecret(set)");
     }
 }

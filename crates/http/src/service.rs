@@ -3,20 +3,18 @@
 use std::fmt::Display;
 
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_LENGTH};
-use http::{HeaderMap, HeaderValue, StatusCode};
-use http_body_util::Full;
+use http::{HeaderMap, StatusCode};
 use talktime_config::{Misconfigured, Once, variable};
 
 use crate::answer::Answer;
 use crate::cors::{self, Cors};
-use crate::problem::{Code, Problem};
+use crate::csrf::CookieUse;
+use crate::log::Client;
+use crate::problem::Problem;
 use crate::request::Request;
-use crate::routes::{self, Line, Verb};
+use crate::response::{Response, respond};
+use crate::routes::{self, Line};
 use crate::single_write::leave_in_one_write;
-
-/// What the host gets.
-pub type Response = http::Response<Full<Bytes>>;
 
 /// A component's routes and what goes for all of them. Lives in a `static`, so that what it reads of its configuration
 /// is read once for each instance.
@@ -56,7 +54,12 @@ impl<R: Copy + 'static> Service<R> {
         let cors = self.cors.get(async || self.read_cors().await).await;
         let response = match cors {
             Ok(cors) => answer(self.routes, cors.as_ref(), request, handler).await,
-            Err(error) => respond(Err(error.into()), request.path(), HeaderMap::new()),
+            Err(error) => respond(
+                Err(error.into()),
+                "",
+                &Client::of(request.headers()),
+                HeaderMap::new(),
+            ),
         };
         leave_in_one_write().await;
         response
@@ -72,7 +75,7 @@ impl<R: Copy + 'static> Service<R> {
     }
 }
 
-/// All that [`Service::serve`] does, apart from the host: preflight, route, guard, handler, response.
+/// All that [`Service::serve`] does, apart from the host: preflight, route, handler, response.
 async fn answer<R, H>(
     routes: &'static [Line<R>],
     cors: Option<&Cors>,
@@ -84,6 +87,7 @@ where
     H: AsyncFnOnce(R, Request) -> Result<Answer, Problem>,
 {
     let cors_headers = cors.map_or_else(HeaderMap::new, |cors| cors.headers(request.headers()));
+    let client = Client::of(request.headers());
     if let Some(cors) = cors
         && Cors::is_preflight(request.method(), request.headers())
     {
@@ -91,72 +95,47 @@ where
         preflight
             .headers
             .extend(cors.preflight_headers(request.headers()));
-        return respond(Ok(preflight), "", cors_headers);
+        return respond(Ok(preflight), "", &client, cors_headers);
     }
     let found = match routes::find(routes, request.method(), request.path()) {
         Ok(found) => found,
-        Err(problem) => return respond(Err(problem), "", cors_headers),
+        Err(problem) => return respond(Err(problem), "", &client, cors_headers),
     };
-    let forged = cors.is_some_and(|cors| {
-        found.verb != Verb::Get && cors.is_forged(request.headers(), request.authority())
-    });
-    let outcome = if forged {
-        Err(Problem::new(
-            Code::OriginNotAllowed,
-            "Pages of this site may not use the user's cookie here",
-        ))
-    } else {
-        handler(found.route, request.at(found.pattern, found.id)).await
-    };
-    respond(outcome, found.pattern, cors_headers)
-}
-
-/// The response to an outcome, and the line in the log where there is something to say. `route` is the table's path, not
-/// the request's, which may hold a user's id.
-///
-/// A `HEAD` request gets what `GET` would get, body included: the HTTP server leaves the body out on the wire, and the
-/// host checks that what it is given has the announced length.
-fn respond(outcome: Result<Answer, Problem>, route: &str, cors_headers: HeaderMap) -> Response {
-    let answer = outcome.unwrap_or_else(|problem| {
-        if let Some(line) = problem.log_line() {
-            eprintln!("{route} {line}");
-        }
-        Answer::from(&problem)
-    });
-    let mut response = http::Response::new(Full::new(answer.body.clone()));
-    *response.status_mut() = answer.status;
-    let headers = response.headers_mut();
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    // RFC 9110, section 8.6: an answer without content has no length either.
-    if answer.status != StatusCode::NO_CONTENT {
-        headers.insert(CONTENT_LENGTH, answer.body.len().into());
-    }
-    headers.extend(cors_headers);
-    headers.extend(answer.headers);
-    response
+    let cookies = CookieUse::of(cors, request.method(), request.target(), request.headers());
+    let request = request.at(found.pattern, found.id, cookies);
+    let outcome = handler(found.route, request).await;
+    respond(outcome, found.pattern, &client, cors_headers)
 }
 
 #[cfg(test)]
 mod tests {
     use futures_executor::block_on;
     use http::Method;
-    use http_body_util::BodyExt;
+    use http_body_util::{BodyExt, Full};
     use serde::Deserialize;
     use serde_json::json;
+    use talktime_usage::Instant;
 
     use super::*;
+    use crate::authentication::{AuthSettings, Authenticator};
+    use crate::routes::Verb;
+
+    const SECRET: &str = "s3cret-of-the-tests-0123456789ab";
 
     #[derive(Clone, Copy)]
     enum Route {
         Read,
         Write,
         Fail,
+        Who,
     }
 
     static ROUTES: &[Line<Route>] = &[
         (Verb::Get, "/users/{id}", Route::Read),
         (Verb::Post, "/write", Route::Write),
         (Verb::Post, "/fail", Route::Fail),
+        (Verb::Post, "/who", Route::Who),
+        (Verb::Get, "/who", Route::Who),
     ];
 
     #[derive(Deserialize)]
@@ -173,11 +152,22 @@ mod tests {
                 Answer::json(StatusCode::CREATED, &json!({ "minutes": body.minutes }))
             }
             Route::Fail => Err(Problem::internal("the secret is hunter2")),
+            Route::Who => {
+                let settings = AuthSettings {
+                    internal_api_secret: Some(SECRET.to_owned()),
+                    auth_jwt_secret: Some(SECRET.to_owned()),
+                    auth_cookie: Some("t".to_owned()),
+                    ..AuthSettings::default()
+                };
+                let authenticator = Authenticator::from_settings(&settings)?;
+                let user = request.user_by(&authenticator, Instant::from_unix_seconds(0))?;
+                Answer::ok(&json!({ "user": user.as_str() }))
+            }
         }
     }
 
     /// Sends `method path`, headers in lines, an empty line and a body; gives the whole answer as text, headers sorted,
-    /// a `content-length` that fits the body as `(right)`.
+    /// a `content-length` that fits the body as `(right)`, without the headers that every answer must have.
     fn exchange(cors: Option<&str>, text: &str) -> String {
         let (head, body) = text.split_once("\n\n").unwrap_or((text, ""));
         let mut lines = head.lines();
@@ -210,6 +200,16 @@ mod tests {
                 )
             })
             .collect();
+        for always in [
+            "cache-control: no-store",
+            "content-security-policy: default-src 'none'; frame-ancestors 'none'",
+            "cross-origin-resource-policy: same-origin",
+            "referrer-policy: no-referrer",
+            "x-content-type-options: nosniff",
+        ] {
+            let place = lines.iter().position(|line| line == always);
+            lines.swap_remove(place.expect(always));
+        }
         lines.sort();
         lines.insert(0, head.status.as_u16().to_string());
         format!("{}\n\n{}", lines.join("\n"), String::from_utf8_lossy(&body))
@@ -224,13 +224,13 @@ mod tests {
         check(
             None,
             "GET /users/a%7Cb?x=1",
-            "200\ncache-control: no-store\ncontent-length: (right)\ncontent-type: application/json\n\n\
+            "200\ncontent-length: (right)\ncontent-type: application/json\n\n\
              {\"id\":\"a|b\",\"route\":\"/users/{id}\"}",
         );
         check(
             None,
             "POST /write\ncontent-type: text/plain\n\n{\"minutes\":3}",
-            "201\ncache-control: no-store\ncontent-length: (right)\ncontent-type: application/json\n\n\
+            "201\ncontent-length: (right)\ncontent-type: application/json\n\n\
              {\"minutes\":3}",
         );
     }
@@ -240,14 +240,14 @@ mod tests {
         check(
             None,
             "POST /fail",
-            "500\ncache-control: no-store\ncontent-length: (right)\ncontent-type: application/problem+json\n\n\
+            "500\ncontent-length: (right)\ncontent-type: application/problem+json\n\n\
              {\"type\":\"urn:talktime:problem:internal\",\"title\":\"Internal error\",\"status\":500,\
              \"code\":\"internal\",\"error\":\"Something went wrong on our side; try again\"}",
         );
         check(
             None,
             "DELETE /write",
-            "405\nallow: POST\ncache-control: no-store\ncontent-length: (right)\n\
+            "405\nallow: POST\ncontent-length: (right)\n\
              content-type: application/problem+json\n\n\
              {\"type\":\"urn:talktime:problem:method_not_allowed\",\"title\":\"Method not allowed\",\
              \"status\":405,\"code\":\"method_not_allowed\",\"error\":\"This path has other methods: POST\"}",
@@ -255,7 +255,7 @@ mod tests {
         check(
             None,
             "POST /write\n\n{\"minutes\":\"3\"}",
-            "400\ncache-control: no-store\ncontent-length: (right)\ncontent-type: application/problem+json\n\n\
+            "400\ncontent-length: (right)\ncontent-type: application/problem+json\n\n\
              {\"type\":\"urn:talktime:problem:invalid_field\",\"title\":\"Invalid field\",\"status\":400,\
              \"code\":\"invalid_field\",\"error\":\"minutes: invalid type: string \\\"3\\\", expected u32\",\
              \"field\":\"minutes\"}",
@@ -268,7 +268,7 @@ mod tests {
             Some("https://a.example"),
             "GET /nowhere\norigin: https://a.example",
             "404\naccess-control-allow-credentials: true\naccess-control-allow-origin: https://a.example\n\
-             access-control-expose-headers: Retry-After\ncache-control: no-store\ncontent-length: (right)\n\
+             access-control-expose-headers: Retry-After\ncontent-length: (right)\n\
              content-type: application/problem+json\nvary: Origin\n\n\
              {\"type\":\"urn:talktime:problem:not_found\",\"title\":\"Not found\",\"status\":404,\
              \"code\":\"not_found\",\"error\":\"There is nothing here\"}",
@@ -287,12 +287,12 @@ mod tests {
              access-control-allow-headers: authorization, content-type, idempotency-key\n\
              access-control-allow-methods: GET, POST\naccess-control-allow-origin: https://a.example\n\
              access-control-expose-headers: Retry-After\naccess-control-max-age: 600\n\
-             cache-control: no-store\nvary: Origin\n\n",
+             vary: Origin\n\n",
         );
         check(
             Some("https://a.example"),
             &preflight("https://b.example"),
-            "204\ncache-control: no-store\nvary: Origin\n\n",
+            "204\nvary: Origin\n\n",
         );
         assert!(exchange(None, &preflight("https://a.example")).starts_with("405\n"));
         assert!(exchange(Some("https://a.example"), "OPTIONS /write").starts_with("405\n"));
@@ -300,13 +300,33 @@ mod tests {
 
     #[test]
     fn a_page_of_another_site_cannot_use_the_cookie_for_a_change() {
-        let origins = Some("https://a.example");
-        let from = |origin: &str, line: &str| {
-            exchange(origins, &format!("{line}\ncookie: t=1\norigin: {origin}"))
+        let key = jsonwebtoken::EncodingKey::from_secret(SECRET.as_bytes());
+        let claims = json!({"sub": "ada", "exp": 600});
+        let token = jsonwebtoken::encode(&jsonwebtoken::Header::default(), &claims, &key);
+        let token = token.expect("a token");
+        let check = |line: &str, headers: &str, expected: &str| {
+            let request = format!("{line}\ncookie: x=1; t={token}\n{headers}");
+            let answer = exchange(Some("https://a.example"), request.trim_end());
+            assert!(answer.starts_with(expected), "{request}\n{answer}");
         };
-        assert!(from("https://evil.test", "POST /write").starts_with("403\n"));
-        assert!(from("https://evil.test", "GET /users/a").starts_with("200\n"));
-        assert!(from("https://a.example", "POST /write").starts_with("201\n"));
+        check("POST /who", "origin: https://a.example", "200\n");
+        check("POST /who", "", "200\n");
+        check("POST /who", "origin: https://evil.test", "403\n");
+        check("GET /who", "origin: https://evil.test", "200\n");
+        // What the browser adds by itself for a gate in front of us changes nothing.
+        for gate in ["Basic Z2F0ZTpnYXRl", "Negotiate YII="] {
+            let evil = format!("origin: https://evil.test\nauthorization: {gate}");
+            check("POST /who", &evil, "403\n");
+            let evil = format!("sec-fetch-site: cross-site\nauthorization: {gate}");
+            check("POST /who", &evil, "403\n");
+            let ours = format!("origin: https://a.example\nauthorization: {gate}");
+            check("POST /who", &ours, "200\n");
+        }
+        // A token that only a script of an allowed page can send, and a server that only passes headers on.
+        let bearer = format!("origin: https://evil.test\nauthorization: Bearer {token}");
+        check("POST /who", &bearer, "200\n");
+        let server = format!("origin: https://evil.test\nx-internal-secret: {SECRET}");
+        check("POST /who", &server, "200\n");
     }
 
     #[test]

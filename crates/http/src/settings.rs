@@ -1,6 +1,7 @@
 //! The variables that this crate itself needs, read once for each instance.
 
 use crate::authentication::{AuthSettings, Authenticator};
+use crate::log;
 use crate::secret::{self, InternalSecret};
 use talktime_config::{Misconfigured, Once, variable};
 
@@ -12,14 +13,21 @@ pub(crate) async fn authenticator() -> Result<&'static Authenticator, Misconfigu
     static AUTHENTICATOR: Once<Authenticator> = Once::new();
     AUTHENTICATOR
         .get(async || {
-            Authenticator::from_settings(&AuthSettings {
+            let authenticator = Authenticator::from_settings(&AuthSettings {
                 internal_api_secret: variable(secret::VARIABLE).await?,
                 auth_jwt_secret: variable(crate::jwks::SECRET_VARIABLE).await?,
                 auth_jwks: variable(crate::jwks::JWKS_VARIABLE).await?,
-                auth_issuer: variable("auth_issuer").await?,
-                auth_audience: variable("auth_audience").await?,
-                auth_cookie: variable("auth_cookie").await?,
-            })
+                auth_issuer: variable(crate::jwt::ISSUER_VARIABLE).await?,
+                auth_audience: variable(crate::jwt::AUDIENCE_VARIABLE).await?,
+                auth_cookie: variable(crate::authentication::COOKIE_VARIABLE).await?,
+            })?;
+            for remark in authenticator.remarks() {
+                log::once(&format!(
+                    "variable {}: {remark}; it is passed over",
+                    crate::jwks::JWKS_VARIABLE
+                ));
+            }
+            Ok(authenticator)
         })
         .await
 }

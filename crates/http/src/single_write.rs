@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::log;
 use talktime_config::{Once, parsed};
 
 /// The variable that switches it off, for hosts that set `TCP_NODELAY`.
@@ -24,9 +25,11 @@ pub async fn leave_in_one_write() {
             Ok::<_, talktime_config::Misconfigured>(parsed(VARIABLE).await?.unwrap_or(true))
         })
         .await;
-    // A value that is neither true nor false changes no answer: it only leaves them as fast as they can be.
-    if wanted.is_ok_and(|wanted| !wanted) {
-        return;
+    match wanted {
+        Ok(false) => return,
+        Ok(true) => {}
+        // It changes no answer's content, so that no answer is withheld for it.
+        Err(error) => log::once(&format!("misconfigured: {error}; true is assumed")),
     }
     spin_sdk::time::sleep(SHORTEST).await;
 }

@@ -18,6 +18,9 @@ pub enum IdError {
     /// A character that could be misread in a key, a path or a log.
     #[error("may hold only letters, digits and . _ - @ : | + = ~")]
     Character,
+    /// In a path these two are the folder itself and the one above, whatever is done to escape them.
+    #[error("must not be . or ..")]
+    DotSegment,
     /// A session id is a UUID.
     #[error("must be a session id that start gave")]
     NotASession,
@@ -36,6 +39,8 @@ fn is_safe(character: char) -> bool {
 fn checked(text: &str) -> Result<String, IdError> {
     if text.is_empty() || text.chars().count() > ID_LENGTH_MAX {
         Err(IdError::Length)
+    } else if matches!(text, "." | "..") {
+        Err(IdError::DotSegment)
     } else if text.chars().all(is_safe) {
         Ok(text.to_owned())
     } else {
@@ -164,5 +169,8 @@ mod tests {
         check("a\nb", Err(IdError::Character));
         check("<script>", Err(IdError::Character));
         check("ü", Err(IdError::Character));
+        check(".", Err(IdError::DotSegment));
+        check("..", Err(IdError::DotSegment));
+        check("...", Ok(()));
     }
 }

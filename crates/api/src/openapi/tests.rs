@@ -42,19 +42,19 @@ route!(session_start, post, "/api/session/start", "session", "Start a session",
     params(("Idempotency-Key" = Option<String>, Header, description = "A retry with the same key gets the first answer")),
     body(StartBody), answer(StartAnswer), 400: "A body or user id that is none", 401: "Not authenticated",
     403: "No minutes left", 405: "Another method", 409: "A session is running: the answer names it",
-    413: "A body over 64 KiB", 503: "Busy: try again");
+    408: "A body that took over ten seconds", 413: "A body over 64 KiB", 503: "Busy: try again");
 
 route!(session_heartbeat, post, "/api/session/heartbeat", "session", "The session is alive",
     security(("bearer" = []), ("trusted_server" = [], "user" = [])),
     params(("Idempotency-Key" = Option<String>, Header, description = "A retry with the same key gets the first answer")),
     body(HeartbeatBody), answer(HeartbeatAnswer), 400: "A body or user id that is none", 401: "Not authenticated",
-    404: "No such session", 405: "Another method", 413: "A body over 64 KiB", 503: "Busy: try again");
+    404: "No such session", 405: "Another method", 408: "A body that took over ten seconds", 413: "A body over 64 KiB", 503: "Busy: try again");
 
 route!(session_end, post, "/api/session/end", "session", "End a session; ending it twice gives the first answer again",
     security(("bearer" = []), ("trusted_server" = [], "user" = [])),
     params(("Idempotency-Key" = Option<String>, Header, description = "A retry with the same key gets the first answer")),
     body(EndBody), answer(EndAnswer), 400: "A body or user id that is none", 401: "Not authenticated",
-    404: "No such session", 405: "Another method", 413: "A body over 64 KiB", 503: "Busy: try again");
+    404: "No such session", 405: "Another method", 408: "A body that took over ten seconds", 413: "A body over 64 KiB", 503: "Busy: try again");
 
 route!(realtime_token, post, "/api/realtime-token", "session", "A short-lived token for the voice provider",
     security(("bearer" = []), ("trusted_server" = [], "user" = [])),
@@ -62,7 +62,7 @@ route!(realtime_token, post, "/api/realtime-token", "session", "A short-lived to
         description = "A retry with the same key gets a token of its own; one with another body is refused")),
     body(TokenBody), answer(TokenAnswer), 400: "A body or user id that is none, or a model that is not offered",
     401: "Not authenticated", 403: "No session is running, too little is left of it, or no minutes are left",
-    405: "Another method", 413: "A body over 64 KiB", 422: "The key came with another body before",
+    405: "Another method", 408: "A body that took over ten seconds", 413: "A body over 64 KiB", 422: "The key came with another body before",
     429: "Too many tokens in a minute", 502: "The provider failed",
     503: "The provider is not configured or busy, or Talktime is");
 
@@ -70,7 +70,7 @@ route!(update_plan, post, "/api/internal/update-plan", "internal", "Change what 
     security(("trusted_server" = [])),
     params(("Idempotency-Key" = Option<String>, Header, description = "A retry with the same key gets the first answer")),
     body(UpdatePlanBody), answer(UpdatePlanAnswer), 400: "A body that is none: it names the field",
-    401: "No or a wrong internal secret", 405: "Another method", 413: "A body over 64 KiB", 503: "Busy: try again");
+    401: "No or a wrong internal secret", 405: "Another method", 408: "A body that took over ten seconds", 413: "A body over 64 KiB", 503: "Busy: try again");
 
 route!(alarm, post, "/api/internal/alarm", "internal", "Sweep due alarms, where no cron trigger does",
     security(("trusted_server" = [])), answer(SweepAnswer),
@@ -87,7 +87,7 @@ route!(overview, get, "/api/internal/overview", "internal", "Everything at a gla
 
 route!(polar, post, "/api/webhooks/polar", "webhooks", "An event of the billing provider, signed by Standard Webhooks",
     security(("polar" = [])), body(serde_json::Value), answer(WebhookAnswer),
-    400: "Not an event", 401: "Not signed by the provider", 405: "Another method", 413: "A body over 64 KiB",
+    400: "Not an event", 401: "Not signed by the provider", 405: "Another method", 408: "A body that took over ten seconds", 413: "A body over 64 KiB",
     503: "Busy: try again");
 
 #[derive(OpenApi)]

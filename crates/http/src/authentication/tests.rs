@@ -13,7 +13,7 @@ use super::*;
 mod tokens;
 
 const JWT_SECRET: &str = "a-shared-secret-of-at-least-32-bytes";
-const INTERNAL_SECRET: &str = "internal-secret-of-the-tests";
+const INTERNAL_SECRET: &str = "internal-secret-of-the-tests-0123";
 /// 2026-11-25T09:00:00Z.
 const NOW: i64 = 1_795_597_200;
 
@@ -30,6 +30,7 @@ const SUBJECT: &str = "The token names no usable user";
 const NOT_ACCEPTED: &str = "Tokens are not accepted here";
 const WRONG_SECRET: &str = "The internal secret is wrong";
 const NOBODY: &str = "Nobody is signed in";
+const FORGED: &str = "Pages of this site may not use the user's cookie here";
 
 fn hmac() -> EncodingKey {
     EncodingKey::from_secret(JWT_SECRET.as_bytes())
@@ -114,6 +115,7 @@ fn with_secret() -> AuthSettings {
 fn with_keys(jwks: String) -> AuthSettings {
     AuthSettings {
         auth_jwks: Some(jwks),
+        auth_issuer: Some("*".to_owned()),
         ..AuthSettings::default()
     }
 }
@@ -123,24 +125,38 @@ fn with_everything() -> AuthSettings {
         internal_api_secret: Some(INTERNAL_SECRET.to_owned()),
         auth_jwt_secret: Some(JWT_SECRET.to_owned()),
         auth_jwks: Some(all_keys()),
+        auth_audience: Some("*".to_owned()),
         auth_cookie: Some("session".to_owned()),
         ..AuthSettings::default()
     }
 }
 
 fn ask(settings: &AuthSettings, headers: &[(&str, &str)], now: Instant) -> Result<UserId, Problem> {
+    let headers: Vec<_> = headers
+        .iter()
+        .map(|(name, value)| (*name, value.as_bytes()))
+        .collect();
+    ask_with(settings, &headers, CookieUse::Allowed, now)
+}
+
+fn ask_with(
+    settings: &AuthSettings,
+    headers: &[(&str, &[u8])],
+    cookies: CookieUse,
+    now: Instant,
+) -> Result<UserId, Problem> {
     let headers: HeaderMap = headers
         .iter()
         .map(|(name, value)| {
             (
                 HeaderName::from_bytes(name.as_bytes()).expect("a name"),
-                HeaderValue::from_bytes(value.as_bytes()).expect("a value"),
+                HeaderValue::from_bytes(value).expect("a value"),
             )
         })
         .collect();
     Authenticator::from_settings(settings)
         .expect("usable settings")
-        .user(&headers, now)
+        .user(&headers, cookies, now)
 }
 
 /// What a request with these headers gets: the user, or the status and the sentence.
@@ -225,6 +241,94 @@ fn a_cookie_carries_a_token_where_one_is_named() {
 }
 
 #[test]
+fn cookies_of_other_applications_need_not_be_ascii() {
+    let token = hs256(&claims());
+    let check = |value: &[u8], expected: Result<&str, &str>| {
+        let now = Instant::from_unix_seconds(NOW);
+        let headers = [("cookie", value)];
+        let outcome = ask_with(&with_everything(), &headers, CookieUse::Allowed, now);
+        let outcome = match &outcome {
+            Ok(user) => Ok(user.as_str()),
+            Err(problem) => Err(problem.details().error.as_str()),
+        };
+        assert_eq!(outcome, expected, "{value:?}");
+    };
+    let beside = |start: &[u8], end: &[u8]| [start, b"session=", token.as_bytes(), end].concat();
+    check(&beside("name=Jürgen; ".as_bytes(), b""), Ok("ada"));
+    check(&beside(b"name=J\xfcrgen; ", b""), Ok("ada"));
+    check(&beside(b"", b"; name=J\xfcrgen"), Ok("ada"));
+    check(b"name=J\xfcrgen", Err(NOBODY));
+    check(b"session=J\xfcrgen", Err(MALFORMED));
+    check("session=Jürgen".as_bytes(), Err(MALFORMED));
+}
+
+#[test]
+fn a_cookie_that_another_site_may_be_using_proves_nothing() {
+    let token = hs256(&claims());
+    let cookie = format!("session={token}");
+    let cookie = ("cookie", cookie.as_bytes());
+    let check = |more: &[(&str, &[u8])], expected: Result<&str, (u16, &str)>| {
+        let headers: Vec<_> = std::iter::once(cookie)
+            .chain(more.iter().copied())
+            .collect();
+        let now = Instant::from_unix_seconds(NOW);
+        let outcome = ask_with(&with_everything(), &headers, CookieUse::Forged, now);
+        let outcome = match &outcome {
+            Ok(user) => Ok(user.as_str()),
+            Err(problem) => Err((problem.status().as_u16(), problem.details().error.as_str())),
+        };
+        assert_eq!(outcome, expected, "{headers:?}");
+    };
+    check(&[], Err((403, FORGED)));
+    // What a browser adds by itself to a form of another site, for a gate in front of us.
+    check(
+        &[("authorization", b"Basic Z2F0ZTpnYXRl")],
+        Err((403, FORGED)),
+    );
+    check(&[("authorization", b"Negotiate YII=")], Err((403, FORGED)));
+    let bearer = format!("Bearer {token}");
+    check(&[("authorization", bearer.as_bytes())], Ok("ada"));
+    // A server that passes its browser's headers on.
+    let secret = ("x-internal-secret", INTERNAL_SECRET.as_bytes());
+    check(&[secret, ("x-user-id", b"eve")], Ok("ada"));
+    let wrong = ("x-internal-secret", &b"wrong"[..]);
+    check(&[wrong], Err((401, WRONG_SECRET)));
+
+    let now = Instant::from_unix_seconds(NOW);
+    let other = [("cookie", &b"theme=dark"[..])];
+    let outcome = ask_with(&with_everything(), &other, CookieUse::Forged, now);
+    assert_eq!(
+        outcome.map_err(|problem| problem.status().as_u16()),
+        Err(401)
+    );
+}
+
+#[test]
+fn refused_credentials_leave_a_line_for_the_log_without_them() {
+    let expired = format!("Bearer {}", hs256(&json!({"sub": "s3cret", "exp": 1})));
+    for (headers, expected) in [
+        (
+            &[("x-internal-secret", "s3cret")][..],
+            Some("unauthorized: a wrong X-Internal-Secret"),
+        ),
+        (
+            &[("authorization", expired.as_str())],
+            Some("unauthorized: a bad token: The token has expired"),
+        ),
+        (
+            &[("authorization", "Bearer s3cret")],
+            Some("unauthorized: a bad token: The token cannot be read"),
+        ),
+        // Nobody has tried anything.
+        (&[], None),
+    ] {
+        let problem = ask(&with_everything(), headers, Instant::from_unix_seconds(NOW));
+        let line = problem.expect_err("nobody").log_line();
+        assert_eq!(line.as_deref(), expected);
+    }
+}
+
+#[test]
 fn authorization_is_read_leniently_and_only_once() {
     let token = hs256(&claims());
     let check = |values: &[&str], expected| {
@@ -274,7 +378,7 @@ fn the_trusted_server_speaks_for_a_user() {
         bad("X-User-Id: must name one user"),
     );
     check(&settings, &[("x-user-id", "eve")], Err((401, NOBODY)));
-    let wrong = ("x-internal-secret", "internal-secret-of-the-testz");
+    let wrong = ("x-internal-secret", "internal-secret-of-the-tests-0124");
     check(
         &settings,
         &[wrong, ("x-user-id", "eve")],
@@ -336,27 +440,25 @@ fn a_setting_that_cannot_be_used_is_named_and_not_quoted() {
         assert!(!error.reason.contains("s3cret"), "{error}");
     };
     let some = |value: &str| Some(value.to_owned());
-    check(
-        AuthSettings {
-            auth_jwks: some("s3cret"),
-            ..AuthSettings::default()
-        },
-        "auth_jwks",
-    );
-    check(
-        AuthSettings {
-            auth_jwks: some(r#"{"keys":"s3cret"}"#),
-            ..AuthSettings::default()
-        },
-        "auth_jwks",
-    );
-    check(
-        AuthSettings {
-            internal_api_secret: some("s3cret\n"),
-            ..AuthSettings::default()
-        },
-        "internal_api_secret",
-    );
+    for jwks in ["s3cret", r#"{"keys":"s3cret"}"#, r#"{"keys":["s3cret"]}"#] {
+        check(with_keys(jwks.to_owned()), "auth_jwks");
+    }
+    for secret in ["s3cret", "s3cret-of-the-tests-0123456789ab\n", "replace-me"] {
+        check(
+            AuthSettings {
+                internal_api_secret: some(secret),
+                ..with_everything()
+            },
+            "internal_api_secret",
+        );
+        check(
+            AuthSettings {
+                auth_jwt_secret: some(secret),
+                ..with_everything()
+            },
+            "auth_jwt_secret",
+        );
+    }
     check(
         AuthSettings {
             auth_cookie: some("a b"),
@@ -364,6 +466,47 @@ fn a_setting_that_cannot_be_used_is_named_and_not_quoted() {
         },
         "auth_cookie",
     );
+    check(
+        AuthSettings {
+            auth_audience: some("s3cret *"),
+            ..with_everything()
+        },
+        "auth_audience",
+    );
+}
+
+#[test]
+fn a_key_set_counts_only_for_a_named_issuer_or_audience() {
+    let with = |issuer: Option<&str>, audience: Option<&str>| AuthSettings {
+        auth_jwks: Some(all_keys()),
+        auth_issuer: issuer.map(str::to_owned),
+        auth_audience: audience.map(str::to_owned),
+        ..AuthSettings::default()
+    };
+    for settings in [with(None, None), with(Some(" \n"), Some(""))] {
+        let error = Authenticator::from_settings(&settings).expect_err("anybody's tokens");
+        assert_eq!(error.variable, "auth_jwks");
+        assert!(error.reason.contains("auth_audience"), "{error}");
+    }
+    // The issuer's token for somebody else's application.
+    let theirs = claims_with(json!({"iss": "https://id.example/theirs", "aud": "theirs"}));
+    let theirs = signed(Algorithm::RS256, Some("rsa"), &rsa(), &theirs);
+    let ours = claims_with(json!({"iss": "https://id.example/ours", "aud": "ours"}));
+    let ours = signed(Algorithm::RS256, Some("rsa"), &rsa(), &ours);
+    let by_issuer = with(Some("https://id.example/ours\n"), None);
+    check_token(&by_issuer, &ours, Ok("ada"));
+    check_token(&by_issuer, &theirs, Err(ISSUER));
+    let by_audience = with(None, Some("ours"));
+    check_token(&by_audience, &ours, Ok("ada"));
+    check_token(&by_audience, &theirs, Err(AUDIENCE));
+    for any in [
+        with(Some("*"), None),
+        with(None, Some(" * ")),
+        with(Some("*"), Some("*")),
+    ] {
+        check_token(&any, &theirs, Ok("ada"));
+    }
+    check_token(&with(Some("*"), Some("ours")), &theirs, Err(AUDIENCE));
 }
 
 #[test]

@@ -101,6 +101,24 @@ fn the_key_id_picks_among_the_keys() {
     check_token(&lone, &token(None), Ok("ada"));
     check_token(&lone, &token(Some("ec-a")), Err(UNKNOWN_KEY));
 
+    // An issuer that gives two keys one id: each of them counts.
+    let twins = json!({"keys": [
+        public(&ec_a(), Algorithm::ES256, Some("ec")),
+        public(&ec_b(), Algorithm::ES256, Some("ec")),
+    ]});
+    let twins = with_keys(twins.to_string());
+    for key in [ec_a(), ec_b()] {
+        let token = signed(Algorithm::ES256, Some("ec"), &key, &claims());
+        check_token(&twins, &token, Ok("ada"));
+        let late = claims_with(json!({"exp": 1}));
+        let token = signed(Algorithm::ES256, Some("ec"), &key, &late);
+        check_token(&twins, &token, Err(EXPIRED));
+    }
+    let lone =
+        with_keys(json!({"keys": [public(&ec_a(), Algorithm::ES256, Some("ec"))]}).to_string());
+    let token = signed(Algorithm::ES256, Some("ec"), &ec_b(), &claims());
+    check_token(&lone, &token, Err(SIGNATURE));
+
     // A shared secret has no id.
     let token = signed(Algorithm::HS256, Some("any"), &hmac(), &claims());
     check_token(&with_secret(), &token, Ok("ada"));
@@ -169,6 +187,22 @@ fn issuer_and_audience_are_checked_when_they_are_configured() {
         Err(ISSUER),
     );
     check(&strict, and(json!({"iss": null})), Err(ISSUER));
+    // What a file's last line break or a list adds.
+    for audiences in [
+        "web,talktime",
+        "web talktime",
+        " talktime \n",
+        "web, mobile,\n talktime",
+    ] {
+        let listed = AuthSettings {
+            auth_issuer: Some(" https://id.example\n".to_owned()),
+            auth_audience: Some(audiences.to_owned()),
+            ..with_secret()
+        };
+        check(&listed, good.clone(), Ok("ada"));
+        check(&listed, and(json!({"aud": "other"})), Err(AUDIENCE));
+        check(&listed, and(json!({ "aud": audiences })), Err(AUDIENCE));
+    }
     // Not configured: not looked at.
     check(&with_secret(), json!({"iss": "x", "aud": "y"}), Ok("ada"));
     check(&with_secret(), json!({"iss": 1, "aud": {}}), Ok("ada"));
