@@ -5,6 +5,8 @@ use std::time::Duration;
 use http::Request;
 use serde_json::{Value, json};
 use talktime_tests::Target;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -142,6 +144,71 @@ async fn plans_change_at_once() {
             .await
             .ok();
         assert!(swept["remaining"].is_u64());
+        target.stop().await;
+    }
+}
+
+/// Sends a request whose body comes a byte a second, and reads the answer.
+async fn dripped(target: &Target, path: &str, user: &str) -> String {
+    let stream = TcpStream::connect(target.authority())
+        .await
+        .expect("a listener");
+    let (mut answers, mut bytes) = stream.into_split();
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nHost: talktime.test\r\nX-Internal-Secret: {}\r\nX-User-Id: {user}\r\n\
+         Content-Length: 600\r\nConnection: close\r\n\r\n",
+        target.internal_secret(),
+    );
+    let drip = async move {
+        // The server may have had enough at any byte.
+        let mut sent = bytes.write_all(head.as_bytes()).await;
+        while sent.is_ok() {
+            sent = bytes.write_all(b" ").await;
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    };
+    let answer = async move {
+        let mut answer = Vec::new();
+        let mut part = [0; 1024];
+        // The whole answer is short, and how the connection ends is the host's affair.
+        while !String::from_utf8_lossy(&answer).contains("}") {
+            match answers.read(&mut part).await {
+                Ok(0) | Err(_) => break,
+                Ok(count) => answer.extend_from_slice(&part[..count]),
+            }
+        }
+        String::from_utf8_lossy(&answer).into_owned()
+    };
+    tokio::select! {
+        answer = answer => answer,
+        () = drip => String::new(),
+        () = tokio::time::sleep(Duration::from_secs(20)) => "none within 20 seconds".to_owned(),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_body_that_drips_is_given_up_after_ten_seconds() {
+    for target in Target::all().await {
+        let user = target.fresh_user();
+        let begun = std::time::Instant::now();
+        let (start, update) = tokio::join!(
+            dripped(&target, "/api/session/start", &user),
+            dripped(&target, "/api/internal/update-plan", &user),
+        );
+        let taken = begun.elapsed().as_secs();
+        for answer in [start, update] {
+            assert!(
+                answer.starts_with("HTTP/1.1 408 "),
+                "{}: {answer}",
+                target.name
+            );
+            assert!(
+                answer.contains(r#""code":"body_timeout""#),
+                "{}: {answer}",
+                target.name
+            );
+        }
+        assert!((10..14).contains(&taken), "{}: {taken} s", target.name);
         target.stop().await;
     }
 }

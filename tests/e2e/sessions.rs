@@ -229,6 +229,40 @@ async fn an_idempotency_key_gets_the_first_answer_again() {
         .refused(400, "idempotency_key_invalid");
 }
 
+#[tokio::test]
+async fn a_key_of_another_request_is_refused_and_changes_nothing() {
+    let bench = Bench::new().await;
+    let first = bench.start("anna").await;
+    let keyed = async |path: &str, key: &'static str, body: Value| {
+        let mut keyed = request("POST", path, Some("anna"), Some(&body));
+        keyed
+            .headers_mut()
+            .insert("idempotency-key", http::HeaderValue::from_static(key));
+        bench.send(keyed).await
+    };
+    let end = "/api/session/end";
+    let ended = keyed(end, "k1", json!({"sessionId": first})).await.ok();
+    let second = bench.start("anna").await;
+    let _ = keyed(end, "k1", json!({"sessionId": second}))
+        .await
+        .refused(422, "idempotency_key_reused");
+    assert_eq!(
+        bench.status("anna").await["activeSession"]["sessionId"],
+        second.as_str()
+    );
+    assert_eq!(
+        keyed(end, "k1", json!({"sessionId": first})).await.ok(),
+        ended,
+        "the first request is still known"
+    );
+    let _ = keyed(end, "k2", json!({"sessionId": second})).await.ok();
+
+    let _ = keyed(START, "k3", json!({"topic": "tea"})).await.ok();
+    let _ = keyed(START, "k3", json!({"topic": "coffee"}))
+        .await
+        .refused(422, "idempotency_key_reused");
+}
+
 /// What a POST of that text is refused with: status, code and field.
 async fn refusal(bench: &Bench, path: &str, body: &str) -> (u16, Value, Value) {
     let mut bad = request("POST", path, Some("anna"), None);

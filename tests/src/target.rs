@@ -149,6 +149,22 @@ impl Target {
         &self.jwt_secret
     }
 
+    /// The secret of the trusted server.
+    #[must_use]
+    pub fn internal_secret(&self) -> &str {
+        &self.internal_secret
+    }
+
+    /// Host and port, for what is no whole request.
+    ///
+    /// # Panics
+    /// When the base URL has no host.
+    #[must_use]
+    pub fn authority(&self) -> String {
+        let uri = self.uri("/");
+        uri.authority().expect("a host").to_string()
+    }
+
     fn uri(&self, path: &str) -> http::Uri {
         format!("{}{path}", self.base_url)
             .parse()

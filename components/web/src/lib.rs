@@ -35,7 +35,7 @@ pub async fn handle(request: Request) -> impl IntoResponse {
     let outcome = route(request.method(), request.uri().path(), request.headers()).await;
     let mut response = respond(
         outcome,
-        "",
+        "/...",
         &Client::of(request.headers()),
         HeaderMap::new(),
     );

@@ -1,9 +1,13 @@
 //! The mark of a write: the same for a retry with the same `Idempotency-Key`, else random.
 
-use http::HeaderMap;
-use sha2::{Digest, Sha256};
-use talktime_usage::{UserId, WriteId};
+use std::collections::BTreeMap;
 
+use http::HeaderMap;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use talktime_usage::{Fingerprint, UserId, WriteId};
+
+use crate::body::parse_json;
 use crate::problem::{Code, Problem};
 
 /// The header that makes a retry safe.
@@ -54,9 +58,29 @@ pub fn write_id_from(parts: &[&str]) -> WriteId {
         hash.update((part.len() as u64).to_be_bytes());
         hash.update(part);
     }
-    let mut digest = format!("{:x}", hash.finalize());
-    digest.truncate(DIGEST_CHARACTERS);
-    hexadecimal(&digest)
+    hexadecimal(&digits(hash))
+}
+
+/// What tells a request from another one with the same key: what its body says, however it is written. A retry may be
+/// written anew, with other spaces or its fields in another order.
+#[must_use]
+#[expect(
+    clippy::expect_used,
+    reason = "1 to 128 hexadecimal digits are always an id"
+)]
+pub fn fingerprint(body: &[u8]) -> Fingerprint {
+    let written = match parse_json::<BTreeMap<String, Value>>(body) {
+        Ok(fields) => serde_json::to_vec(&fields).unwrap_or_default(),
+        Err(_) => body.to_vec(),
+    };
+    let digits = digits(Sha256::new_with_prefix(written));
+    Fingerprint::parse(&digits).expect("hexadecimal digits")
+}
+
+fn digits(hash: Sha256) -> String {
+    let mut digits = format!("{:x}", hash.finalize());
+    digits.truncate(DIGEST_CHARACTERS);
+    digits
 }
 
 /// A mark that no other write has.
@@ -142,6 +166,30 @@ mod tests {
         assert_eq!(
             write_id_from(&["polar", "evt_1"]).as_str(),
             "a72032218e9db33c2557f8ba4a9ea3cd"
+        );
+    }
+
+    #[test]
+    fn a_fingerprint_is_of_what_the_body_says() {
+        let check = |one: &str, other: &str, same: bool| {
+            assert_eq!(
+                fingerprint(one.as_bytes()) == fingerprint(other.as_bytes()),
+                same,
+                "{one} {other}"
+            );
+        };
+        let body = r#"{"sessionId":"a","reason":"error"}"#;
+        check(body, body, true);
+        check(body, r#" { "reason": "error", "sessionId": "a" } "#, true);
+        check("", "{}", true);
+        check(body, r#"{"sessionId":"b","reason":"error"}"#, false);
+        check(body, r#"{"sessionId":"a"}"#, false);
+        check(body, "", false);
+        check("a", "b", false);
+        // The same in the next version: retries come across an update.
+        assert_eq!(
+            fingerprint(b"{}").as_str(),
+            "44136fa355b3678a1146ad16f7e8649e"
         );
     }
 

@@ -99,19 +99,23 @@ impl Client {
 /// Writes what a refusal has for the log, if it has something. `route` is the table's path, not the request's, which may
 /// hold a user's id.
 pub(crate) fn refusal(problem: &Problem, route: &str, client: &Client) {
-    let Some(line) = problem.log_line() else {
+    let Some(reason) = problem.log_line() else {
         return;
+    };
+    let line = match route {
+        "" => reason.clone(),
+        route => format!("{route} {reason}"),
     };
     let bound = match problem.code() {
         Code::Unauthorized => Bound::InAMinute,
         Code::Misconfigured => Bound::Once,
         // What a caller cannot cause at will.
         _ => {
-            eprintln!("{route} {line}");
+            eprintln!("{line}");
             return;
         }
     };
-    let Some(left_out) = admit(&line, bound) else {
+    let Some(left_out) = admit(&reason, bound) else {
         return;
     };
     let client = match client.address() {
@@ -122,7 +126,7 @@ pub(crate) fn refusal(problem: &Problem, route: &str, client: &Client) {
         0 => String::new(),
         left_out => format!(" (and {left_out} before it)"),
     };
-    eprintln!("{route} {line}{client}{more}");
+    eprintln!("{line}{client}{more}");
 }
 
 /// Writes a line, once for each instance.

@@ -140,16 +140,20 @@ impl Request {
         body::parse_json(&self.bytes().await?)
     }
 
-    /// The mark of this request, made in `user`'s name. With an `Idempotency-Key` its retries have the same.
+    /// The mark of this request, made in `user`'s name. With an `Idempotency-Key` its retries have the same. Another
+    /// request that has it too is known by its body, which must have been read.
     ///
     /// # Errors
     /// As [`idempotency::write_id`].
     pub fn write_mark(&self, user: &UserId) -> Result<WriteMark, Problem> {
         let id = idempotency::write_id(&self.headers, self.pattern, user)?;
         Ok(if self.headers.contains_key(idempotency::HEADER) {
+            let Body::Here(body) = &self.body else {
+                return Err(Problem::internal("a request is marked before it is read"));
+            };
             WriteMark::Repeatable(Repeat {
                 id,
-                fingerprint: None,
+                fingerprint: Some(idempotency::fingerprint(body)),
             })
         } else {
             WriteMark::Once(id)

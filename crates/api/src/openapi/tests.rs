@@ -42,19 +42,19 @@ route!(session_start, post, "/api/session/start", "session", "Start a session",
     params(("Idempotency-Key" = Option<String>, Header, description = "A retry with the same key gets the first answer")),
     body(StartBody), answer(StartAnswer), 400: "A body or user id that is none", 401: "Not authenticated",
     403: "No minutes left", 405: "Another method", 409: "A session is running: the answer names it",
-    408: "A body that took over ten seconds", 413: "A body over 64 KiB", 503: "Busy: try again");
+    408: "A body that took over ten seconds", 413: "A body over 64 KiB", 422: "A key that came with another body before", 503: "Busy: try again");
 
 route!(session_heartbeat, post, "/api/session/heartbeat", "session", "The session is alive",
     security(("bearer" = []), ("trusted_server" = [], "user" = [])),
     params(("Idempotency-Key" = Option<String>, Header, description = "A retry with the same key gets the first answer")),
     body(HeartbeatBody), answer(HeartbeatAnswer), 400: "A body or user id that is none", 401: "Not authenticated",
-    404: "No such session", 405: "Another method", 408: "A body that took over ten seconds", 413: "A body over 64 KiB", 503: "Busy: try again");
+    404: "No such session", 405: "Another method", 408: "A body that took over ten seconds", 413: "A body over 64 KiB", 422: "A key that came with another body before", 503: "Busy: try again");
 
 route!(session_end, post, "/api/session/end", "session", "End a session; ending it twice gives the first answer again",
     security(("bearer" = []), ("trusted_server" = [], "user" = [])),
     params(("Idempotency-Key" = Option<String>, Header, description = "A retry with the same key gets the first answer")),
     body(EndBody), answer(EndAnswer), 400: "A body or user id that is none", 401: "Not authenticated",
-    404: "No such session", 405: "Another method", 408: "A body that took over ten seconds", 413: "A body over 64 KiB", 503: "Busy: try again");
+    404: "No such session", 405: "Another method", 408: "A body that took over ten seconds", 413: "A body over 64 KiB", 422: "A key that came with another body before", 503: "Busy: try again");
 
 route!(realtime_token, post, "/api/realtime-token", "session", "A short-lived token for the voice provider",
     security(("bearer" = []), ("trusted_server" = [], "user" = [])),
@@ -70,7 +70,7 @@ route!(update_plan, post, "/api/internal/update-plan", "internal", "Change what 
     security(("trusted_server" = [])),
     params(("Idempotency-Key" = Option<String>, Header, description = "A retry with the same key gets the first answer")),
     body(UpdatePlanBody), answer(UpdatePlanAnswer), 400: "A body that is none: it names the field",
-    401: "No or a wrong internal secret", 405: "Another method", 408: "A body that took over ten seconds", 413: "A body over 64 KiB", 503: "Busy: try again");
+    401: "No or a wrong internal secret", 405: "Another method", 408: "A body that took over ten seconds", 413: "A body over 64 KiB", 422: "A key that came with another body before", 503: "Busy: try again");
 
 route!(alarm, post, "/api/internal/alarm", "internal", "Sweep due alarms, where no cron trigger does",
     security(("trusted_server" = [])), answer(SweepAnswer),
