@@ -13,7 +13,7 @@ use crate::chance::Chance;
 const FAILURES: [&str; 3] = ["database is locked", "disk I/O error", "too many requests"];
 
 /// The longest that one host call drags on, by the guests' clock. Less than half of the lease of a user's creator: within
-/// that the design promises that a write which the creator has begun is done.
+/// that a write which the creator has begun is done.
 const SLOW_MILLIS_MAX: u64 = 4_000;
 
 /// Calls of requests that come at once go on at multiples of so many milliseconds of the runtime's (paused) clock, one at

@@ -1,4 +1,4 @@
-//! Sections 2 and 6 of the design, about what a user is shown: a moment's truth, and a look that changes nothing.
+//! What a user is shown: a moment's truth, and a look that changes nothing.
 
 mod scene;
 

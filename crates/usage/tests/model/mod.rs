@@ -1,4 +1,4 @@
-//! A plain model of section 2, written from the design's sentences. It walks through time in ticks of half a second, keeps
+//! A plain model of `docs/rules.md`, written from its sentences. It walks through time in ticks of half a second, keeps
 //! a list of who talked from when to when, and adds up minutes only when it is asked.
 #![allow(
     clippy::expect_used,
