@@ -5,9 +5,6 @@ use crate::Misconfigured;
 /// RFC 7518, section 3.2: an HMAC key has at least the size of the hash. No other shared secret has a reason to be shorter.
 const BYTES_MIN: usize = 32;
 
-/// A random text of 32 decimal digits, the poorest alphabet in use, has fewer about once in ten million.
-const DISTINCT_BYTES_MIN: usize = 6;
-
 /// What examples and templates write where a secret belongs; compared without case, hyphens, underscores and spaces.
 const PLACEHOLDERS: [&str; 8] = [
     "replaceme",
@@ -46,9 +43,7 @@ fn is_placeholder(secret: &str) -> bool {
         .filter(|character| !matches!(character, '-' | '_' | ' '))
         .map(|character| character.to_ascii_lowercase())
         .collect();
-    PLACEHOLDERS.iter().any(|words| plain.contains(words))
-        || is_template(secret)
-        || is_monotonous(secret)
+    PLACEHOLDERS.iter().any(|words| plain.contains(words)) || is_template(secret)
 }
 
 /// A reference that nothing has filled in, such as `${SECRET}`.
@@ -67,14 +62,6 @@ fn is_template(secret: &str) -> bool {
             .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
     });
     enclosed || named
-}
-
-/// Long by repetition only.
-fn is_monotonous(secret: &str) -> bool {
-    let mut distinct: Vec<u8> = secret.bytes().collect();
-    distinct.sort_unstable();
-    distinct.dedup();
-    secret.len() >= BYTES_MIN && distinct.len() < DISTINCT_BYTES_MIN
 }
 
 #[cfg(test)]
@@ -120,8 +107,6 @@ mod tests {
             "$INTERNAL_API_SECRET_OF_PRODUCTION_1",
             "{{ internal_api_secret_of_the_host }}",
             "<the secret that your provider showed>",
-            "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
-            "01010101010101010101010101010101",
         ] {
             check(example, Some("is a placeholder"));
         }
