@@ -80,7 +80,7 @@ async fn update_plan(
     let status = users.status(&body.user_id).await?;
     Answer::ok(&UpdatePlanAnswer {
         success: true,
-        applied: outcome == PlanOutcome::Applied,
+        applied: outcome != PlanOutcome::Outdated,
         status: StatusAnswer::new(&status, None),
     })
 }

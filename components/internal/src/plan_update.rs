@@ -24,6 +24,8 @@ pub fn command(body: &UpdatePlanBody, catalogue: &Catalogue) -> Result<Command, 
             .map_or(Source::Manual, Source::Subscription),
         plan: plan(body, catalogue)?,
         period: period(body)?,
+        ends_at: body.ends_at.map(|at| at.0),
+        customer: None,
         reset_usage: body.reset_usage,
         as_of: body
             .occurred_at
@@ -59,7 +61,7 @@ fn plan(body: &UpdatePlanBody, catalogue: &Catalogue) -> Result<Option<PlanName>
 fn period(body: &UpdatePlanBody) -> Result<Option<Period>, Problem> {
     match (body.period_start, body.period_end) {
         (None, None) => Ok(None),
-        (Some(start), Some(end)) => Period::new(start.0, end.0)
+        (Some(start), Some(end)) => Period::paid(start.0, end.0)
             .map(Some)
             .map_err(|error| Problem::invalid_field("periodEnd", error.to_string())),
         (Some(_), None) => Err(Problem::invalid_field(

@@ -19,7 +19,7 @@ fn id(mark: &WriteMark) -> String {
 
 fn name(outcome: PlanOutcome) -> &'static str {
     match outcome {
-        PlanOutcome::Applied => "applied",
+        PlanOutcome::Applied | PlanOutcome::Repeated => "applied",
         PlanOutcome::Outdated => "outdated",
     }
 }

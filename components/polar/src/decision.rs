@@ -131,6 +131,7 @@ impl Decider<'_> {
             Standing::Behind if self.rules.past_due == PastDue::Keep => {
                 let command = Command::PastDue {
                     subscription: id,
+                    period: told.period,
                     as_of: self.as_of.clone(),
                 };
                 return Action::Apply(user.clone(), command);
@@ -149,6 +150,8 @@ impl Decider<'_> {
             source: Source::Subscription(id),
             plan,
             period: told.period,
+            ends_at: None,
+            customer: None,
             reset_usage: false,
             as_of: Some(self.as_of.clone()),
         };
@@ -177,17 +180,16 @@ impl Decider<'_> {
                 Some(Standing::Granted) => RosterEntry {
                     plan: self.plan(None, told),
                     period: told.period,
+                    ends_at: None,
                 },
                 // It lives, so the list must not end it; what it grants is for its own events to say.
-                Some(Standing::Behind) | None => RosterEntry {
-                    plan: None,
-                    period: None,
-                },
+                Some(Standing::Behind) | None => RosterEntry::default(),
                 Some(Standing::Ended | Standing::NotYet) => continue,
             };
             active.insert(id, entry);
         }
         let roster = Roster {
+            customer: None,
             as_of: self.as_of.clone(),
             active,
         };

@@ -155,7 +155,7 @@ impl Subscription {
             own_plan: metadata(data, "/metadata/plan"),
             period: at("/current_period_start")
                 .zip(at("/current_period_end"))
-                .and_then(|(start, end)| Period::new(start, end).ok()),
+                .and_then(|(start, end)| Period::paid(start, end).ok()),
         }
     }
 }

@@ -144,6 +144,10 @@ async fn apply(
             outcome: WebhookOutcome::Applied,
             changed: !applied.writes.is_empty(),
         }),
+        // Delivered before, and not recorded.
+        Ok(applied) if applied.reply == Reply::Plan(PlanOutcome::Repeated) => {
+            Ok(Done::now(WebhookOutcome::Applied))
+        }
         Ok(_) => Ok(Done::now(WebhookOutcome::Outdated)),
         // Sent again at once, it would fail again, and ten failures in a row disable the endpoint for all users.
         Err(error @ (ApplyError::Refused(_) | ApplyError::Store(StoreError::Unreadable(_)))) => {

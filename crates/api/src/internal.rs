@@ -38,13 +38,18 @@ pub struct UpdatePlanBody {
     /// Whether usage starts afresh: what was used is closed in a period of its own.
     #[serde(default)]
     pub reset_usage: bool,
-    /// The first instant of the subscription's period; together with `periodEnd`.
+    /// The first instant of the paid period; together with `periodEnd`. A grant with a paid period lapses a few days after
+    /// its end, unless it is renewed; one without holds until it is changed.
     #[serde(default)]
     pub period_start: Option<Timestamp>,
-    /// The first instant after it; together with `periodStart`.
+    /// The first instant after it, at least a day later; together with `periodStart`.
     #[serde(default)]
     pub period_end: Option<Timestamp>,
-    /// When it happened, so that a late update does not undo a newer one; now, if not told.
+    /// When the grant ends by itself, such as at the end of the period of a subscription that is cancelled for then.
+    #[serde(default)]
+    pub ends_at: Option<Timestamp>,
+    /// When it happened, so that a late update does not undo a newer one. Without it the update comes after all that is
+    /// known, and before what is yet to come of the last minute's events.
     #[serde(default)]
     pub occurred_at: Option<Timestamp>,
     /// The id of the event behind the update: the same id again changes nothing and gets the first answer.
@@ -62,7 +67,7 @@ pub struct UpdatePlanBody {
 pub struct UpdatePlanAnswer {
     /// Always true: a refusal has another form.
     pub success: bool,
-    /// Whether it changed anything: false for an event that is older than what is known.
+    /// Whether it counts: false for an event that is older than what is known.
     pub applied: bool,
     /// The status after it.
     pub status: StatusAnswer,

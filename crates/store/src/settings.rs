@@ -39,6 +39,11 @@ impl Settings {
             Some(0) => None,
             Some(minutes) => Some(Duration::from_mins(minutes.into())),
         };
+        let grant_grace = parsed::<u32>("grant_grace_days")
+            .await?
+            .map_or(defaults.grant_grace, |days| {
+                Duration::from_secs(u64::from(days) * 86_400)
+            });
         Ok(Self {
             policy: Policy {
                 catalogue,
@@ -50,6 +55,7 @@ impl Settings {
                 .await?,
                 session_max,
                 alarm_interval: seconds("alarm_interval_seconds", defaults.alarm_interval).await?,
+                grant_grace,
             },
             sweep_batch: parsed::<NonZeroU32>("sweep_batch")
                 .await?

@@ -11,17 +11,20 @@ use crate::time::Instant;
 ///
 /// While a session runs: at the interval at which the ledger is kept up to date, or earlier, when the session ends by
 /// itself. While the outbox is not empty: at that interval. Else at the end of a period that the ledger has heard of, to
-/// archive it. `None` when nothing is left to do.
+/// archive it. And when a grant ends by itself. `None` when nothing is left to do.
 #[must_use]
 pub fn next_alarm(state: &State, now: Instant, policy: &Policy) -> Option<Instant> {
     let soon = now.plus(policy.alarm_interval);
-    if let Some(session) = &state.session {
+    let lapse = state.grants.next_lapse(policy, now);
+    let over = if let Some(session) = &state.session {
         Some(soon.min(ending(state, session, policy).due))
     } else if !state.outbox.is_empty() {
         Some(soon)
     } else {
         state.period.recorded.then(|| state.period.bounds.end())
-    }
+    };
+    // `None` is no instant, not one before all others.
+    over.into_iter().chain(lapse).min()
 }
 
 /// The rows that a sweep at `now` writes before it touches the state: those of the outbox, and while a session runs, how it

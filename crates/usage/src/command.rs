@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::grant::{EventOrder, Roster, Source};
-use crate::ids::{SessionId, SubscriptionId};
+use crate::event_order::EventOrder;
+use crate::grant::{Roster, Source};
+use crate::ids::{CustomerId, SessionId, SubscriptionId};
 use crate::mints::MintLimits;
 use crate::period::Period;
 use crate::plan::PlanName;
@@ -61,17 +62,23 @@ pub enum Command {
         source: Source,
         /// What it grants from now on.
         plan: Option<PlanName>,
-        /// The subscription's own period, where it is told.
+        /// The paid period, where it is told: see [`Period::paid`]. A grant with one has to be renewed.
         period: Option<Period>,
+        /// When the grant ends by itself, where it is told.
+        ends_at: Option<Instant>,
+        /// The provider's customer whom the subscription belongs to, where it is told.
+        customer: Option<CustomerId>,
         /// Whether usage starts afresh.
         reset_usage: bool,
-        /// When it happened; `None` for now, after everything known.
+        /// When it happened; `None` where it is not told: see [`EventOrder`].
         as_of: Option<EventOrder>,
     },
     /// A subscription is behind with a payment.
     PastDue {
         /// Which.
         subscription: SubscriptionId,
+        /// The period that is not paid, where it is told.
+        period: Option<Period>,
         /// When it happened.
         as_of: EventOrder,
     },
@@ -168,7 +175,9 @@ pub struct Minted {
 pub enum PlanOutcome {
     /// It is taken in.
     Applied,
-    /// Something that happened later is known already, or this very event: nothing changed.
+    /// This very event is known already: nothing changed.
+    Repeated,
+    /// Something that happened later is known already: nothing changed.
     Outdated,
 }
 

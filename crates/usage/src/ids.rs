@@ -101,6 +101,10 @@ opaque_id! {
     SubscriptionId
 }
 opaque_id! {
+    /// The billing provider's id of a customer: opaque, 1 to 128 safe characters.
+    CustomerId
+}
+opaque_id! {
     /// What a request asked for, in short: a hash of its body. Two requests with one key must have the same.
     Fingerprint
 }

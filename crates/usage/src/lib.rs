@@ -6,12 +6,14 @@
 //! test with one line of input.
 //!
 //! Start with [`settle`](mod@settle) to see how time passes (limits, time-outs, silence, the end of a period), then
-//! [`step`](mod@step) for what each command does on top of that. [`plan`], [`period`] and [`grant`] say how many minutes
-//! a user has and until when.
+//! [`step`](mod@step) for what each command does on top of that. [`plan`], [`grant`], [`cycle`](mod@cycle) and
+//! [`rhythm`] say how many minutes a user has and until when.
 
 pub mod alarm;
 pub mod command;
+pub mod cycle;
 pub mod ending;
+pub mod event_order;
 pub mod grant;
 pub mod ids;
 pub mod kept;
@@ -22,6 +24,7 @@ pub mod period;
 pub mod plan;
 pub mod policy;
 pub mod rebase;
+pub mod rhythm;
 pub mod session;
 pub mod settle;
 pub mod state;
@@ -31,12 +34,13 @@ pub mod time;
 
 pub use alarm::{next_alarm, rows_to_write};
 pub use command::{Command, Heard, Minted, PlanOutcome, Refusal, Reply, Started, Stopped};
-pub use grant::{EventOrder, Granted, Roster, RosterEntry, Source};
-pub use ids::{Fingerprint, IdError, SessionId, SubscriptionId, UserId, WriteId};
+pub use event_order::EventOrder;
+pub use grant::{Roster, RosterEntry, Source};
+pub use ids::{CustomerId, Fingerprint, IdError, SessionId, SubscriptionId, UserId, WriteId};
 pub use ledger::{LedgerWrite, PeriodRow, SessionRow};
 pub use mints::MintLimits;
-pub use period::{Cadence, Period};
-pub use plan::{Catalogue, CatalogueError, Plan, PlanName};
+pub use period::{Period, PeriodError};
+pub use plan::{Allowance, Catalogue, CatalogueError, Plan, PlanName};
 pub use policy::Policy;
 pub use rebase::clock_ahead;
 pub use session::{Difficulty, EndReason, EndedSession, RunningSession, Topic};

@@ -37,12 +37,26 @@ pub struct Plan {
     pub name: PlanName,
     /// Minutes in each period.
     pub minutes: Minutes,
+    /// What they are for.
+    #[serde(default)]
+    pub per: Allowance,
+}
+
+/// For how long a plan's minutes are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Allowance {
+    /// For each month of the paid period, counted from its day; for the whole of one that is shorter.
+    #[default]
+    Month,
+    /// For the paid period, however long it is.
+    PaidPeriod,
 }
 
 /// All plans. There is always one called `free`, which whoever has nothing else is on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Catalogue {
-    minutes: BTreeMap<PlanName, Minutes>,
+    plans: BTreeMap<PlanName, Plan>,
     aliases: BTreeMap<String, PlanName>,
     free: Plan,
 }
@@ -59,6 +73,9 @@ pub enum CatalogueError {
     /// A name that two plans go by, or one that is empty, too long or unprintable.
     #[error("the plan name {0:?} is taken twice, empty, over 40 characters or not printable")]
     Name(String),
+    /// A plan that is worse than none. Whoever pays for it would be on free, so it is a slip of somebody's pen.
+    #[error("the plan {0:?} grants fewer minutes than \"free\"")]
+    BelowFree(String),
     /// More minutes than ten years have.
     #[error("the plan {0:?} grants more than 5,000,000 minutes")]
     Minutes(String),
@@ -68,6 +85,8 @@ pub enum CatalogueError {
 #[serde(deny_unknown_fields)]
 struct Entry {
     minutes: u32,
+    #[serde(default)]
+    per: Allowance,
     /// Dollars a month: kept for people who read the catalogue, nothing here depends on it.
     #[serde(default)]
     #[expect(
@@ -96,38 +115,44 @@ impl Default for Catalogue {
 }
 
 impl Catalogue {
-    /// Reads a catalogue from JSON: an object of plans by name, each with `minutes`, and if wanted `price` and
-    /// `aliases`, such as `{"free": {"minutes": 10}, "pro": {"minutes": 500, "price": 25, "aliases": ["premium"]}}`.
+    /// Reads a catalogue from JSON: an object of plans by name, each with `minutes`, and if wanted `price`, `aliases` and
+    /// `per`, such as `{"free": {"minutes": 10}, "pro": {"minutes": 500, "price": 25, "aliases": ["premium"]}}`. The
+    /// minutes are for a month, or, with `"per": "paid_period"`, for as long as is paid for at a time.
     ///
     /// # Errors
-    /// When the JSON has another form, `free` is missing, a name is used twice, or a number is out of bounds.
+    /// When the JSON has another form, `free` is missing, a name is used twice, a number is out of bounds, or a plan has
+    /// fewer minutes than `free`.
     pub fn parse(json: &str) -> Result<Self, CatalogueError> {
         let entries: BTreeMap<String, Entry> = serde_json::from_str(json)?;
-        let mut minutes = BTreeMap::new();
+        let mut plans = BTreeMap::new();
         let mut aliases = BTreeMap::new();
         for (name, entry) in entries {
             if entry.minutes > 5_000_000 {
                 return Err(CatalogueError::Minutes(name));
             }
-            let plan = PlanName(name.clone());
+            let plan = Plan {
+                name: PlanName(name.clone()),
+                minutes: Minutes::new(entry.minutes),
+                per: entry.per,
+            };
             for alias in entry.aliases.iter().chain([&name]) {
                 let key = alias.to_lowercase();
                 let printable = !alias.is_empty()
                     && alias.chars().count() <= 40
                     && !alias.chars().any(char::is_control);
-                if !printable || aliases.insert(key, plan.clone()).is_some() {
+                if !printable || aliases.insert(key, plan.name.clone()).is_some() {
                     return Err(CatalogueError::Name(alias.clone()));
                 }
             }
-            minutes.insert(plan, Minutes::new(entry.minutes));
+            plans.insert(plan.name.clone(), plan);
         }
         let name = PlanName("free".to_owned());
-        let free = Plan {
-            minutes: *minutes.get(&name).ok_or(CatalogueError::NoFree)?,
-            name,
-        };
+        let free = plans.get(&name).ok_or(CatalogueError::NoFree)?.clone();
+        if let Some(worse) = plans.values().find(|plan| plan.minutes < free.minutes) {
+            return Err(CatalogueError::BelowFree(worse.name.0.clone()));
+        }
         Ok(Self {
-            minutes,
+            plans,
             aliases,
             free,
         })
@@ -148,18 +173,12 @@ impl Catalogue {
     /// What the plan of that name grants today; free, where the catalogue no longer has it.
     #[must_use]
     pub fn plan(&self, name: &PlanName) -> Plan {
-        self.minutes.get(name).map_or_else(
-            || self.free.clone(),
-            |minutes| Plan {
-                name: name.clone(),
-                minutes: *minutes,
-            },
-        )
+        self.plans.get(name).unwrap_or(&self.free).clone()
     }
 
     /// The names of all plans.
     pub fn names(&self) -> impl Iterator<Item = &PlanName> {
-        self.minutes.keys()
+        self.plans.keys()
     }
 }
 
@@ -198,6 +217,14 @@ mod tests {
         check(r#"{"free": {"minutes": 1, "minuts": 2}}"#, "minuts");
         check(r#"{"pro": {"minutes": 1}}"#, "no plan called \"free\"");
         check(r#"{"free": {"minutes": 6000000}}"#, "5,000,000");
+        check(
+            r#"{"free": {"minutes": 10}, "pro": {"minutes": 5}}"#,
+            "\"pro\" grants fewer minutes than \"free\"",
+        );
+        check(
+            r#"{"free": {"minutes": 10, "per": "year"}}"#,
+            "not a plan catalogue",
+        );
         check(
             r#"{"free": {"minutes": 1}, "pro": {"minutes": 2, "aliases": ["Free"]}}"#,
             "taken twice",

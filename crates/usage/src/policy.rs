@@ -17,6 +17,8 @@ pub struct Policy {
     pub session_max: Option<Duration>,
     /// How often a running session is written to the ledger.
     pub alarm_interval: Duration,
+    /// How long after the end of its paid period a grant still counts that is not renewed: news of a renewal may be late.
+    pub grant_grace: Duration,
 }
 
 impl Default for Policy {
@@ -27,6 +29,7 @@ impl Default for Policy {
             heartbeat_interval: Duration::from_secs(30),
             session_max: Some(Duration::from_hours(1)),
             alarm_interval: Duration::from_secs(30),
+            grant_grace: Duration::from_hours(3 * 24),
         }
     }
 }

@@ -8,10 +8,12 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
+use crate::cycle::{lapse, take_up};
 use crate::ending::{Ending, ending, stop};
 use crate::ids::SessionId;
 use crate::ledger::{LedgerWrite, PeriodRow, SessionEnd, SessionRow};
-use crate::period::{Cadence, Period};
+use crate::period::Period;
+use crate::plan::{Allowance, Plan};
 use crate::policy::Policy;
 use crate::session::{EarlierPeriod, EndReason, EndedSession, RunningSession, Terms};
 use crate::state::{CurrentPeriod, State};
@@ -27,19 +29,30 @@ const LOOKAHEAD_MAX: usize = 24;
 /// Brings the state to `now`, which must not be before its last instant, and gives the ledger rows that follow.
 pub fn settle(state: &mut State, now: Instant, policy: &Policy) -> Vec<LedgerWrite> {
     let mut writes = Vec::new();
+    take_up(state, policy);
     for _ in 0..CROSSINGS_MAX {
         let period_end = state.period.bounds.end();
+        let lapse_at = state.grants.next_lapse(policy, state.instant);
+        let lapse_at = lapse_at.filter(|at| *at <= now);
+        let next = lapse_at.unwrap_or(now);
         let Some(session) = &state.session else {
-            if period_end <= now {
-                writes.extend(close_idle_period(state, now, policy));
+            if period_end <= next {
+                writes.extend(close_idle_period(state, next, policy));
+            } else if let Some(at) = lapse_at {
+                writes.extend(lapse(state, at, policy));
+            } else {
+                break;
             }
-            break;
+            continue;
         };
         let ending = ending(state, session, policy);
         // At the very instant that a period ends, the next one's minutes are there: it is crossed before it is asked
-        // whether any minutes are left.
-        if period_end <= now && period_end <= ending.due {
-            writes.extend(close_period_under_session(state, period_end, policy));
+        // whether any minutes are left, and before a grant ends that was for the period.
+        if period_end <= next && period_end <= ending.due {
+            let plan = state.plan(policy);
+            writes.extend(close_period_under_session(state, period_end, &plan));
+        } else if let Some(at) = lapse_at.filter(|at| *at < ending.due) {
+            writes.extend(lapse(state, at, policy));
         } else if ending.due <= now {
             writes.extend(end_session(state, &ending, policy));
         } else {
@@ -67,19 +80,30 @@ pub fn time_remaining(state: &State, now: Instant, policy: &Policy) -> Duration 
         grants: state.grants.clone(),
         period: state.period.clone(),
         session: Some(session),
+        // A cycle that began a while ago counts those since then.
+        ended: state.ended.clone(),
         ..State::fresh(&state.user, now)
     };
     let mut last_stop = now;
     for _ in 0..LOOKAHEAD_MAX {
         let Some(session) = &ahead.session else { break };
         let (stop, reason) = stop(&ahead, session, &ahead.terms(session, policy));
-        last_stop = stop;
         let period_end = ahead.period.bounds.end();
-        // Each period has at least the minutes of the one before left, so a time-out stays one.
-        if stop < period_end || reason == EndReason::Timeout {
+        let lapse_at = ahead.grants.next_lapse(policy, ahead.instant);
+        if let Some(at) = lapse_at.filter(|at| *at < period_end && *at < stop) {
+            // It is stopped then if the plan that is left has no minutes for it.
+            last_stop = at;
+            lapse(&mut ahead, at, policy);
+            continue;
+        }
+        last_stop = stop;
+        // Each period has at least the minutes of the one before left, so a time-out stays one, unless a grant ends.
+        let stays = reason == EndReason::Timeout && lapse_at.is_none_or(|at| stop <= at);
+        if stop < period_end || stays {
             break;
         }
-        close_period_under_session(&mut ahead, period_end, policy);
+        let plan = ahead.plan(policy);
+        close_period_under_session(&mut ahead, period_end, &plan);
     }
     last_stop.since(now)
 }
@@ -137,16 +161,15 @@ pub fn end_session(state: &mut State, ending: &Ending, policy: &Policy) -> Vec<L
 pub fn close_period_under_session(
     state: &mut State,
     end: Instant,
-    policy: &Policy,
+    plan: &Plan,
 ) -> Option<LedgerWrite> {
-    let plan = state.plan(policy);
     let session = state.session.as_mut()?;
     // `end` lies within the period, after its start: callers close at its end, or on a later second than its start.
     let bounds = Period::new(state.period.bounds.start(), end).unwrap_or(state.period.bounds);
     let earlier = EarlierPeriod {
         id: state.period.id.clone(),
         period: bounds,
-        plan: plan.name,
+        plan: plan.name.clone(),
         minutes_limit: plan.minutes,
         minutes_of_others: state.period.billed_minutes,
         cut_at: None,
@@ -159,7 +182,7 @@ pub fn close_period_under_session(
         .last()
         .copied()
         .unwrap_or(Minutes::ZERO);
-    open_next_period(state, end, end);
+    open_next_period(state, end, end, plan.per);
     // The session is counted in it from its first instant on.
     state.period.recorded = true;
     Some(LedgerWrite::Period(earlier_row(
@@ -178,7 +201,8 @@ fn close_idle_period(state: &mut State, now: Instant, policy: &Policy) -> Option
         .then(|| LedgerWrite::Period(state.period_row(now, policy, true)));
     let end = state.period.bounds.end();
     let closed_until = state.period.closed_until;
-    open_next_period(state, end, now);
+    let allowance = state.plan(policy).per;
+    open_next_period(state, end, now, allowance);
     if row.is_none() {
         // Of a period without a row nothing has to be kept, and who was away has had none, however often it was looked.
         state.period.closed_until = closed_until;
@@ -186,39 +210,19 @@ fn close_idle_period(state: &mut State, now: Instant, policy: &Policy) -> Option
     row
 }
 
-/// Starts the usage afresh at `now`: what was used until then stays in a period of its own that is closed.
-pub fn close_period_early(state: &mut State, now: Instant, policy: &Policy) -> Option<LedgerWrite> {
-    let untouched = state.session.is_none() && !state.period.recorded;
-    if untouched {
-        return None;
-    }
-    let bounds = state.period.bounds;
-    // On a second of its own, so that the two periods differ in the ledger: from the start of the one that is closed, and
-    // from the second in its id, before which a subscription may have moved the start.
-    let taken = bounds.start().max(state.period.first_second());
-    let cut = now
-        .floor_to_second()
-        .max(taken.plus(Duration::from_secs(1)));
-    let rest = Period::new(cut, bounds.end());
-    let write = if state.session.is_some() {
-        close_period_under_session(state, cut, policy)
-    } else {
-        state.period.bounds = Period::new(bounds.start(), cut).unwrap_or(bounds);
-        let row = state.period_row(now, policy, true);
-        open_next_period(state, cut, cut);
-        Some(LedgerWrite::Period(row))
-    };
-    if let Ok(rest) = rest {
-        state.period.bounds = rest;
-    }
-    write
-}
-
-fn open_next_period(state: &mut State, closed_until: Instant, now: Instant) {
-    let cadence: Cadence = state.period.cadence;
-    let bounds = cadence.period_after(closed_until, now);
+/// Opens the period that holds `now`, after one that ended at `closed_until`.
+pub(crate) fn open_next_period(
+    state: &mut State,
+    closed_until: Instant,
+    now: Instant,
+    allowance: Allowance,
+) {
+    let given = state.period.rhythm.period_at(now, allowance);
+    // The one that is over may have ended elsewhere than by the rhythm that is followed from now on.
+    let bounds = Period::new(given.start().max(closed_until), given.end()).unwrap_or(given);
+    let rhythm = state.period.rhythm.clone();
     let extra = std::mem::take(&mut state.period.extra);
-    state.period = CurrentPeriod::new(&state.user, bounds, cadence, Some(closed_until));
+    state.period = CurrentPeriod::new(&state.user, bounds, rhythm, Some(closed_until));
     state.period.extra = extra;
 }
 

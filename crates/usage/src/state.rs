@@ -11,9 +11,10 @@ use crate::ids::{Fingerprint, UserId, WriteId};
 use crate::kept::Kept;
 use crate::ledger::{LedgerWrite, PeriodRow};
 use crate::mints::Mints;
-use crate::period::{Cadence, Period};
+use crate::period::Period;
 use crate::plan::Plan;
 use crate::policy::Policy;
+use crate::rhythm::Rhythm;
 use crate::session::{EndedSession, RunningSession, Terms};
 use crate::step::Repeat;
 use crate::time::{Instant, Minutes};
@@ -87,8 +88,13 @@ pub struct CurrentPeriod {
     pub id: String,
     /// The bounds. They may move when a subscription tells its own; the usage stays.
     pub bounds: Period,
-    /// What gives the period after it.
-    pub cadence: Cadence,
+    /// What gives the period after it. The first layout did not have it.
+    #[serde(default = "Rhythm::calendar")]
+    pub rhythm: Rhythm,
+    /// When its minutes were given, which a moved start does not change: no paid period that began then or earlier brings any
+    /// more. The first layout did not have it.
+    #[serde(default = "Instant::earliest")]
+    pub fresh_since: Instant,
     /// Where the last closed period ended: no period begins before that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub closed_until: Option<Instant>,
@@ -139,7 +145,7 @@ impl State {
             user: user.clone(),
             instant: now,
             grants: Grants::default(),
-            period: CurrentPeriod::new(user, bounds, Cadence::CALENDAR, None),
+            period: CurrentPeriod::new(user, bounds, Rhythm::Calendar, None),
             session: None,
             ended: Kept::default(),
             writes: Vec::new(),
@@ -176,10 +182,10 @@ impl State {
             .map_or_else(|| self.granted_plan(policy), |terms| terms.plan.clone())
     }
 
-    /// The plan that the user is granted, by today's catalogue.
+    /// The plan that the user is granted at the state's instant, by today's catalogue.
     #[must_use]
     pub fn granted_plan(&self, policy: &Policy) -> Plan {
-        self.grants.plan(&policy.catalogue)
+        self.grants.plan(policy, self.instant)
     }
 
     /// What the session runs under.
@@ -276,16 +282,25 @@ impl CurrentPeriod {
             .map_or(self.bounds.start(), Instant::from_unix_seconds)
     }
 
+    /// The latest second that is taken in the ledger by this period: by its start, which may have been moved, or its id.
+    pub(crate) fn latest_start(&self) -> Instant {
+        self.bounds
+            .start()
+            .max(self.first_second())
+            .max(self.fresh_since)
+    }
+
     pub(crate) fn new(
         user: &UserId,
         bounds: Period,
-        cadence: Cadence,
+        rhythm: Rhythm,
         closed_until: Option<Instant>,
     ) -> Self {
         Self {
             id: format!("{user}:{}", bounds.start().unix_seconds()),
             bounds,
-            cadence,
+            rhythm,
+            fresh_since: bounds.start(),
             closed_until,
             billed_minutes: Minutes::ZERO,
             free_failures: 0,

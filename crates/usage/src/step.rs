@@ -2,17 +2,20 @@
 
 use std::time::Duration;
 
+use serde_json::Map;
+
 use crate::command::{Command, Heard, PlanOutcome, Refusal, Reply, Started, Stopped};
-use crate::ending::{Ending, ending_now, stop};
-use crate::grant::{Granted, Grants};
+use crate::cycle;
+use crate::ending::{Ending, ending_now};
+use crate::event_order::News;
+use crate::grant::{Granted, Grants, Roster};
 use crate::ids::{Fingerprint, SessionId, UserId, WriteId};
 use crate::ledger::LedgerWrite;
 use crate::mint;
-use crate::period::{Cadence, Period};
 use crate::policy::Policy;
 use crate::rebase::rebase;
 use crate::session::{EndReason, EndedSession, RunningSession, Terms};
-use crate::settle::{close_period_early, end_session, settle};
+use crate::settle::{end_session, settle};
 use crate::state::{SCHEMA, State};
 use crate::status::{Status, of_settled};
 use crate::time::{Instant, Minutes, Seconds};
@@ -82,6 +85,7 @@ pub fn step(
         .cloned()
         .unwrap_or_else(|| State::fresh(context.user, context.now));
     let rebased = rebase(&mut next, context.now);
+    cycle::take_up(&mut next, context.policy);
     next.revision += 1;
     let now = next.time(context.now);
     if let Some(minted) = mint::step(&mut next, command, now, context.policy) {
@@ -111,38 +115,41 @@ pub fn step(
             source,
             plan,
             period,
+            ends_at,
+            customer,
             reset_usage,
             as_of,
         } => {
-            let as_of = as_of.clone().unwrap_or_else(|| {
-                machine
-                    .state
-                    .grants
-                    .after_all_known(source, now, context.write)
-            });
+            let as_of = match as_of {
+                Some(told) => told.arriving(now),
+                None => {
+                    let grants = &machine.state.grants;
+                    grants.after_all_known(source, now, context.write)
+                }
+            };
             let granted = Granted {
                 plan: plan.clone(),
                 period: *period,
+                ends_at: *ends_at,
+                customer: customer.clone(),
                 as_of,
+                extra: Map::new(),
             };
-            let until_now = reset_usage.then(|| machine.state.grants.clone());
-            let newer = machine.state.grants.record(source, granted);
-            machine.plan_changed(newer, until_now)
+            machine.plan_told(*reset_usage, |grants| grants.record(source, granted))
         }
         Command::PastDue {
             subscription,
+            period,
             as_of,
-        } => {
-            let newer = machine
-                .state
-                .grants
-                .record_past_due(subscription, as_of.clone());
-            machine.plan_changed(newer, None)
-        }
-        Command::Reconcile(roster) => {
-            let newer = machine.state.grants.record_roster(roster.clone());
-            machine.plan_changed(newer, None)
-        }
+        } => machine.plan_told(false, |grants| {
+            grants.record_past_due(subscription, *period, as_of.arriving(now))
+        }),
+        Command::Reconcile(roster) => machine.plan_told(false, |grants| {
+            grants.record_roster(Roster {
+                as_of: roster.as_of.arriving(now),
+                ..roster.clone()
+            })
+        }),
         Command::Sweep { written_through } => machine.sweep(*written_through),
         Command::Mint { .. } | Command::HandOut { .. } | Command::MintFailed { .. } => {
             unreachable!("mint::step carries these out")
@@ -301,46 +308,28 @@ impl Machine<'_> {
         Ok(Done::Nothing(Reply::Stopped(self.ended(id)?)))
     }
 
-    /// `reset` has the grants until now where usage starts afresh: the closed period keeps the plan that it was used on.
-    fn plan_changed(&mut self, newer: bool, reset: Option<Grants>) -> Done {
-        if !newer {
-            return Done::Nothing(Reply::Plan(PlanOutcome::Outdated));
+    /// Takes in news about what is granted.
+    fn plan_told(&mut self, reset: bool, record: impl FnOnce(&mut Grants) -> News) -> Done {
+        let before = self.state.plan(self.policy);
+        let outcome = match record(&mut self.state.grants) {
+            News::Newer => PlanOutcome::Applied,
+            News::Same => PlanOutcome::Repeated,
+            News::Older => PlanOutcome::Outdated,
+        };
+        if outcome != PlanOutcome::Applied {
+            return Done::Nothing(Reply::Plan(outcome));
         }
-        if let Some(until_now) = reset {
-            let from_now = std::mem::replace(&mut self.state.grants, until_now);
+        if reset {
             self.writes
-                .extend(close_period_early(self.state, self.now, self.policy));
-            self.state.grants = from_now;
+                .extend(cycle::reset(self.state, &before, self.now));
         }
-        if let Some(period) = self.state.grants.period(&self.policy.catalogue) {
-            adopt_period(self.state, period, self.now);
-        }
-        self.adopt_plan();
-        self.record_period();
-        Done::Changed(Reply::Plan(PlanOutcome::Applied))
-    }
-
-    /// From now on the running session has the plan that the user is granted now. Is it over that one's limit, it ends now:
-    /// the minutes were there until this instant, so it is billed by the plan that it ran under.
-    fn adopt_plan(&mut self) {
-        let plan = self.state.granted_plan(self.policy);
-        let Some(session) = &self.state.session else {
-            return;
-        };
-        let limit_reached = EndReason::LimitReached;
-        let ending = ending_now(self.state, session, self.now, limit_reached, self.policy);
-        let terms = Terms {
-            plan,
-            ..self.state.terms(session, self.policy).into_owned()
-        };
-        let (stop, reason) = stop(self.state, session, &terms);
-        if let Some(session) = &mut self.state.session {
-            session.terms = Some(terms);
-        }
-        if stop <= self.now && reason == limit_reached {
-            let ended = end_session(self.state, &ending, self.policy);
-            self.writes.extend(ended);
-        }
+        self.writes.extend(cycle::take_effect(
+            self.state,
+            &before,
+            self.now,
+            self.policy,
+        ));
+        Done::Changed(Reply::Plan(outcome))
     }
 
     /// Drops rows that are written. While a session runs they wait: the next interval writes newer ones anyway, and a
@@ -414,18 +403,5 @@ impl From<&EndedSession> for Stopped {
             reason: ended.reason,
             at: ended.ended_at,
         }
-    }
-}
-
-/// Moves the bounds of the current period to those that a subscription tells, or to those of the same cadence that hold
-/// `now`, where the news is late or early. The usage stays: moving a period never gives minutes back.
-fn adopt_period(state: &mut State, told: Period, now: Instant) {
-    state.period.cadence = Cadence::of(told);
-    let holding = told.moved_to(now);
-    let start = holding
-        .start()
-        .max(state.period.closed_until.unwrap_or(holding.start()));
-    if let Ok(bounds) = Period::new(start, holding.end()) {
-        state.period.bounds = bounds;
     }
 }

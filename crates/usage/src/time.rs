@@ -26,6 +26,11 @@ pub enum TimeError {
 }
 
 impl Instant {
+    /// The beginning of 1970.
+    pub(crate) const fn earliest() -> Self {
+        Self(0)
+    }
+
     /// From milliseconds since the epoch; clamped to the years 1970 to 9999.
     #[must_use]
     pub fn from_unix_millis(millis: i64) -> Self {

@@ -1,4 +1,4 @@
-//! Section 7 of the design: news of subscriptions comes late, twice and in any order, and comes to the same.
+//! News of subscriptions comes late, twice and in any order, and comes to the same.
 #![allow(clippy::expect_used, reason = "the helpers of a test may panic")]
 
 mod scene;
@@ -53,6 +53,7 @@ impl Event {
             }
             Self::PastDue(by) => Command::PastDue {
                 subscription: subscription(by),
+                period: None,
                 as_of: order(as_of),
             },
             Self::Roster(active) => scene.roster(as_of, active),
@@ -63,43 +64,104 @@ impl Event {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
 
-    /// In whatever order, how often and (while no period ends) when the events arrive, they come to the same.
+    /// In whatever order and how often the events arrive, the same plan is in force, and for as long.
     #[test]
     fn the_order_of_arrival_does_not_matter(
         events in events(),
         arrivals in proptest::collection::vec(any::<Index>(), 0..12),
-        history in select(vec![
-            "0:00 look",
-            "0:00 start, 3:10 end",
-            "2026-10-20 start, 2026-10-20T00:03:00 end, 0:00 start, 4:00 end",
-            "2026-10-20 start, 2026-10-20T00:03:00 end, 2026-11-02 reset",
-            "0:00 start, 4:00 beat",
-            "0:00 start, 4:00 end, 4:00 start",
-        ]),
+        history in histories(),
     ) {
         let mut scene = Scene::new();
         scene.play(history);
-        let session_runs = scene.state.as_ref().is_some_and(|state| state.session.is_some());
         let commands: Vec<Command> =
             events.iter().enumerate().map(|(number, event)| event.command(number, &scene)).collect();
-        let arrive = |order: &[usize]| {
-            let mut scene = scene.clone();
-            for (at, number) in order.iter().enumerate() {
-                // A transient downgrade may end a running session, so there all of it happens at one instant.
-                let seconds = if session_runs { 0 } else { i64::try_from(at).expect("few") };
-                let now = scene.when("5:00").unix_seconds() + seconds;
-                scene.apply(&commands[*number], Instant::from_unix_seconds(now)).expect("heard");
-            }
-            let status = scene.status_at("6:00");
-            let later = scene.status_at("40d");
-            (status.plan, status.period, scene.status_at("5:00").minutes_used, later.period, later.plan)
+        let plans = |order: &[usize]| {
+            let scene = arrive(&scene, &commands, order);
+            let (state, now) = (scene.state.clone().expect("there"), scene.when("6:00"));
+            let lapse = state.grants.next_lapse(&scene.policy, now);
+            (scene.status(now).plan, lapse, scene.status_at("40d").plan)
         };
-        let in_order: Vec<usize> = (0..commands.len()).collect();
-        // Some of them first, in any order and any number of times; then those that are missing, latest first.
-        let mut any_order: Vec<usize> = arrivals.iter().map(|index| index.index(commands.len())).collect();
-        any_order.extend(in_order.iter().rev());
-        prop_assert_eq!(arrive(&any_order), arrive(&in_order));
+        let (in_order, any_order) = orders(&commands, &arrivals);
+        prop_assert_eq!(plans(&any_order), plans(&in_order));
     }
+
+    /// Of one subscription that renews, the period and what was used in it come to the same too.
+    #[test]
+    fn the_order_in_which_renewals_arrive_does_not_matter(
+        mut told in proptest::collection::vec((proptest::option::weighted(0.7, select(vec!["basic", "pro"])), 0..4_usize), 0..5),
+        last in (select(vec!["basic", "pro"]), 1..4_usize),
+        arrivals in proptest::collection::vec(any::<Index>(), 0..12),
+        history in histories(),
+    ) {
+        let periods = [
+            period("2026-09-30", "2026-10-31"),
+            period("2026-10-25", "2026-11-25"),
+            period("2026-11-01", "2026-11-15"),
+            period("2026-11-10T07:00:00", "2026-12-10T07:00:00"),
+        ];
+        let mut scene = Scene::new();
+        scene.play(history);
+        told.sort_by_key(|(_, number)| *number);
+        told.retain(|(_, number)| *number <= last.1);
+        told.push((Some(last.0), last.1));
+        let commands: Vec<Command> = told
+            .iter()
+            .enumerate()
+            .map(|(number, (plan, which))| Event::Grants("a", *plan, periods[*which]).command(number, &scene))
+            .collect();
+        let seen = |order: &[usize]| {
+            let scene = arrive(&scene, &commands, order);
+            let status = scene.status_at("6:00");
+            (status.plan, status.period, scene.status_at("5:00").minutes_used, scene.status_at("40d").period)
+        };
+        let (in_order, any_order) = orders(&commands, &arrivals);
+        prop_assert_eq!(seen(&any_order), seen(&in_order));
+    }
+}
+
+fn histories() -> impl Strategy<Value = &'static str> {
+    select(vec![
+        "0:00 look",
+        "0:00 start, 3:10 end",
+        "2026-10-20 start, 2026-10-20T00:03:00 end, 0:00 start, 4:00 end",
+        "2026-10-20 start, 2026-10-20T00:03:00 end, 2026-11-02 reset",
+        "0:00 start, 4:00 beat",
+        "0:00 start, 4:00 end, 4:00 start",
+    ])
+}
+
+/// All of them as they happened; and some of them first, in any order and any number of times, then those that are missing,
+/// latest first.
+fn orders(commands: &[Command], arrivals: &[Index]) -> (Vec<usize>, Vec<usize>) {
+    let in_order: Vec<usize> = (0..commands.len()).collect();
+    let mut any_order: Vec<usize> = arrivals
+        .iter()
+        .map(|index| index.index(commands.len()))
+        .collect();
+    any_order.extend(in_order.iter().rev());
+    (in_order, any_order)
+}
+
+/// The scene after the commands have arrived in that order, a second after each other.
+fn arrive(scene: &Scene, commands: &[Command], order: &[usize]) -> Scene {
+    let mut scene = scene.clone();
+    let session_runs = scene
+        .state
+        .as_ref()
+        .is_some_and(|state| state.session.is_some());
+    for (at, number) in order.iter().enumerate() {
+        // A transient downgrade may end a running session, so there all of it happens at one instant.
+        let seconds = if session_runs {
+            0
+        } else {
+            i64::try_from(at).expect("few")
+        };
+        let now = scene.when("5:00").unix_seconds() + seconds;
+        scene
+            .apply(&commands[*number], Instant::from_unix_seconds(now))
+            .expect("heard");
+    }
+    scene
 }
 
 #[test]
@@ -115,6 +177,7 @@ fn every_order_of_a_real_exchange_comes_to_the_same() {
         scene.change("a", None, Some(old), false, Some(4)),
         Command::PastDue {
             subscription: subscription("b"),
+            period: None,
             as_of: order(5),
         },
         scene.roster(6, &[]),
@@ -149,6 +212,7 @@ fn a_roster_does_not_end_what_only_rosters_told_of_and_fell_behind() {
         scene.roster(1, &[("a", "pro", None)]),
         Command::PastDue {
             subscription: subscription("a"),
+            period: None,
             as_of: order(2),
         },
         scene.roster(3, &[]),

@@ -1,4 +1,4 @@
-//! Section 2 of the design, about periods: where minutes fall when a period ends.
+//! Periods: where minutes fall when one ends.
 
 mod scene;
 

@@ -1,4 +1,4 @@
-//! Sections 2 and 7 of the design, about plans: who grants what, in whatever order the news comes.
+//! Plans: who grants what, in whatever order the news comes.
 
 #![allow(clippy::expect_used, reason = "the helpers of a test may panic")]
 
@@ -14,6 +14,7 @@ fn tell(scene: &mut Scene, (by, plan, as_of): News<'_>) -> PlanOutcome {
     let command = match plan {
         "?" => Command::PastDue {
             subscription: subscription(by),
+            period: None,
             as_of: order(as_of),
         },
         "-" => scene.change(by, None, None, false, Some(as_of)),
@@ -80,8 +81,12 @@ fn late_news_of_a_subscription_changes_nothing() {
     let mut scene = Scene::new();
     assert_eq!(tell(&mut scene, ("a", "basic", 5)), PlanOutcome::Applied);
     let before = scene.state.clone();
-    for news in [("a", "basic", 5), ("a", "pro", 4), ("a", "-", 5)] {
-        assert_eq!(tell(&mut scene, news), PlanOutcome::Outdated, "{news:?}");
+    for (news, outcome) in [
+        (("a", "basic", 5), PlanOutcome::Repeated),
+        (("a", "pro", 4), PlanOutcome::Outdated),
+        (("a", "-", 5), PlanOutcome::Repeated),
+    ] {
+        assert_eq!(tell(&mut scene, news), outcome, "{news:?}");
         assert_eq!(scene.state, before);
     }
     // An update that does not say when it happened comes after all that is known.
@@ -112,7 +117,7 @@ fn check_roster(news: &[News<'_>], active: &[(&str, &str)], plan: &str) {
         }
         let last = scene.apply(&roster, scene.origin);
         let expected = if roster_first {
-            PlanOutcome::Outdated
+            PlanOutcome::Repeated
         } else {
             PlanOutcome::Applied
         };

@@ -1,4 +1,4 @@
-//! Section 2 of the design, about `resetUsage`: the old minutes stay in a period of their own.
+//! `resetUsage`: the old minutes stay in a period of their own.
 
 mod scene;
 

@@ -71,6 +71,8 @@ fn change(granted: Option<&str>) -> Action {
         source: Source::Subscription(id("sub_1")),
         plan: granted.map(plan),
         period: Some(october()),
+        ends_at: None,
+        customer: None,
         reset_usage: false,
         as_of: Some(as_of()),
     };
@@ -80,6 +82,7 @@ fn change(granted: Option<&str>) -> Action {
 fn past_due() -> Action {
     let command = Command::PastDue {
         subscription: id("sub_1"),
+        period: Some(october()),
         as_of: as_of(),
     };
     Action::Apply(user(), command)
@@ -279,6 +282,7 @@ fn an_event_without_a_time_has_that_of_its_delivery() {
 fn roster(active: impl IntoIterator<Item = (&'static str, RosterEntry)>) -> Action {
     let active = active.into_iter().map(|(name, entry)| (id(name), entry));
     let roster = Roster {
+        customer: None,
         as_of: as_of(),
         active: active.collect(),
     };
@@ -293,7 +297,7 @@ fn a_customers_state_lists_what_is_active() {
     };
     let entry = |name: Option<&str>| RosterEntry {
         plan: name.map(plan),
-        period: None,
+        ..RosterEntry::default()
     };
     check(json!([]), &roster([]));
     check(
@@ -326,6 +330,7 @@ fn a_customers_state_lists_what_is_active() {
             RosterEntry {
                 plan: Some(plan("basic")),
                 period: Some(october()),
+                ends_at: None,
             },
         )]),
     );

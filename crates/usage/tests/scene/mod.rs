@@ -355,9 +355,57 @@ impl Scene {
             source: source(by),
             plan: plan.map(find),
             period,
+            ends_at: None,
+            customer: None,
             reset_usage,
             as_of: as_of.map(order),
         }
+    }
+
+    /// A subscription's or the manual grant of that plan and period, which ends by itself.
+    pub fn grant_until(
+        &mut self,
+        time: &str,
+        by: &str,
+        plan: &str,
+        told: Option<Period>,
+        until: &str,
+    ) {
+        let mut change = self.change(by, Some(plan), told, false, None);
+        let end = self.when(until);
+        if let Command::ChangePlan { ends_at, .. } = &mut change {
+            *ends_at = Some(end);
+        }
+        let applied = Ok(Reply::Plan(PlanOutcome::Applied));
+        assert_eq!(self.apply(&change, self.when(time)), applied);
+    }
+
+    /// A renewal of that plan is told in the second in which the period begins.
+    pub fn renew(&mut self, by: &str, plan: &str, start: &str, end: &str) {
+        self.plan_at(start, by, Some(plan), Some(period(start, end)), false);
+    }
+
+    /// Talks from `time` on until nothing is left, and says how many minutes that were.
+    pub fn use_up(&mut self, time: &str) -> u32 {
+        let mut now = self.when(time);
+        let left = self.status(now).minutes_remaining.get();
+        let before = self.ledger.minutes_of_sessions();
+        while self.status(now).minutes_remaining.get() > 0 {
+            let session = self.draw();
+            let start = Command::Start {
+                session,
+                topic: None,
+                difficulty: None,
+                takeover: false,
+            };
+            self.apply(&start, now).expect("started");
+            while self.status(now).active.is_some() {
+                now = now.plus(Duration::from_secs(30));
+                let _ = self.apply(&Command::Heartbeat { session }, now);
+            }
+        }
+        assert_eq!(self.ledger.minutes_of_sessions() - before, left);
+        left
     }
 
     pub fn roster(&self, as_of: i64, active: &[(&str, &str, Option<Period>)]) -> Command {
@@ -368,11 +416,13 @@ impl Scene {
                 let entry = RosterEntry {
                     plan: Some(find(plan)),
                     period: *period,
+                    ends_at: None,
                 };
                 (subscription(id), entry)
             })
             .collect();
         Command::Reconcile(Roster {
+            customer: None,
             as_of: order(as_of),
             active,
         })

@@ -15,7 +15,7 @@ use talktime_usage::{Catalogue, Command, EndReason, Instant, MintLimits, Period,
 use crate::model::TICK;
 use crate::scene::{Scene, day, period, session_id};
 
-pub const PLANS: [(&str, u32); 4] = [("none", 0), ("free", 3), ("basic", 8), ("pro", 20)];
+pub const PLANS: [(&str, u32); 4] = [("free", 3), ("lite", 4), ("basic", 8), ("pro", 20)];
 
 #[derive(Clone, Debug)]
 pub enum Act {
