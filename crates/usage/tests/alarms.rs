@@ -30,9 +30,9 @@ fn while_a_session_runs_the_alarm_is_soon_or_when_it_ends() {
     check("0:00 start", "0:00", Some("0:30"));
     check("0:00 start", "9:00", Some("9:30"));
     check("0:00 start", "9:45", Some("10:00"));
-    check("0:00 basic, 0:00 start, 1:00 beat", "10:50", Some("11:00"));
+    check("0:00 basic, 0:00 start, 1:00 talk", "10:50", Some("11:00"));
     check(
-        "0:00 basic, 0:00 start, 9:00 beat, 18:00 beat, 27:00 beat, 36:00 beat, 45:00 beat, 54:00 beat",
+        "0:00 basic, 0:00 start, 9:00 talk, 18:00 talk, 27:00 talk, 36:00 talk, 45:00 talk, 54:00 talk",
         "59:50",
         Some("60:00"),
     );
@@ -41,15 +41,19 @@ fn while_a_session_runs_the_alarm_is_soon_or_when_it_ends() {
 #[test]
 fn after_a_session_the_alarm_fires_until_all_is_written_and_archived() {
     let month_end = Some("2026-12-01");
-    check("0:00 start, 3:00 end", "3:00", Some("3:30"));
-    check("0:00 start, 3:00 end, 3:30 sweep", "3:30", month_end);
+    check("0:00 start, 3:00 talk, 3:00 end", "3:00", Some("3:30"));
     check(
-        "0:00 start, 3:00 end, 3:30 sweep, 2026-12-01 sweep",
+        "0:00 start, 3:00 talk, 3:00 end, 3:30 sweep",
+        "3:30",
+        month_end,
+    );
+    check(
+        "0:00 start, 3:00 talk, 3:00 end, 3:30 sweep, 2026-12-01 sweep",
         "2026-12-01",
         Some("2026-12-01T00:00:30"),
     );
     check(
-        "0:00 start, 3:00 end, 2026-12-01 sweep, 2026-12-01T00:00:30 sweep",
+        "0:00 start, 3:00 talk, 3:00 end, 2026-12-01 sweep, 2026-12-01T00:00:30 sweep",
         "2026-12-02",
         None,
     );
@@ -62,8 +66,8 @@ fn after_a_session_the_alarm_fires_until_all_is_written_and_archived() {
     // It is never in the past, whoever looks when.
     for story in [
         "0:00 start",
-        "0:00 basic, 0:00 start, 5:00 beat",
-        "0:00 start, 3:00 end, 4:00 sweep",
+        "0:00 basic, 0:00 start, 5:00 talk",
+        "0:00 start, 3:00 talk, 3:00 end, 4:00 sweep",
         "0:00 reset",
     ] {
         for time in ["6:00", "10:00", "15:00", "60:00", "2026-12-01", "400d"] {
@@ -82,8 +86,8 @@ fn after_a_session_the_alarm_fires_until_all_is_written_and_archived() {
 fn alarms_alone_bring_everything_to_rest() {
     for story in [
         "0:00 start",
-        "0:00 basic, 0:00 start, 5:00 beat",
-        "2026-11-30T23:55:00 start, 2026-11-30T23:59:00 beat",
+        "0:00 basic, 0:00 start, 5:00 talk",
+        "2026-11-30T23:55:00 start, 2026-11-30T23:59:00 talk",
         "2026-11-30T23:55:00 start, 2026-11-30T23:59:59.999 reset",
         "0:00 start, 1:00 takeover, 2:00 reset",
     ] {
@@ -140,7 +144,7 @@ fn what_a_sweep_did_not_write_stays_in_the_outbox() {
         running,
         "while a session runs, a sweep changes nothing"
     );
-    scene.play("3:00 end");
+    scene.play("3:00 talk, 3:00 end");
     let revision = state(&scene).revision;
     assert_eq!(rows(&scene), 3);
     swept(&mut scene, 0);

@@ -122,11 +122,11 @@ proptest! {
 fn histories() -> impl Strategy<Value = &'static str> {
     select(vec![
         "0:00 look",
-        "0:00 start, 3:10 end",
-        "2026-10-20 start, 2026-10-20T00:03:00 end, 0:00 start, 4:00 end",
-        "2026-10-20 start, 2026-10-20T00:03:00 end, 2026-11-02 reset",
-        "0:00 start, 4:00 beat",
-        "0:00 start, 4:00 end, 4:00 start",
+        "0:00 start, 3:10 talk, 3:10 end",
+        "2026-10-20 start, 2026-10-20T00:03:00 talk, 2026-10-20T00:03:00 end, 0:00 start, 4:00 talk, 4:00 end",
+        "2026-10-20 start, 2026-10-20T00:03:00 talk, 2026-10-20T00:03:00 end, 2026-11-02 reset",
+        "0:00 start, 4:00 talk",
+        "0:00 start, 4:00 talk, 4:00 end, 4:00 start",
     ])
 }
 

@@ -138,7 +138,7 @@ fn an_upgrade_by_another_subscription_brings_its_minutes() {
     scene.use_up("2026-11-02");
     scene.renew("b", "pro", "2026-11-10", "2026-12-10");
     assert_eq!(scene.status_at("2026-11-10").minutes_remaining.get(), 500);
-    scene.play("2026-11-11 start, 2026-11-11T00:07:00 end");
+    scene.play("2026-11-11 start, 2026-11-11T00:07:00 talk, 2026-11-11T00:07:00 end");
     // The end of either moves nothing but what the other says, and gives nothing twice.
     scene.plan_at("2026-11-12", "a", None, None, false);
     scene.renew("a", "basic", "2026-11-13", "2026-12-13");
@@ -157,7 +157,7 @@ fn an_upgrade_by_another_subscription_brings_its_minutes() {
 fn a_plan_update_without_a_period_moves_none() {
     let mut scene = Scene::at("2026-11-01");
     scene.renew("a", "basic", "2026-11-10", "2026-12-10");
-    scene.play("2026-11-11 start, 2026-11-11T00:07:00 end");
+    scene.play("2026-11-11 start, 2026-11-11T00:07:00 talk, 2026-11-11T00:07:00 end");
     for (at, by, plan) in [
         ("2026-11-12", "a", "pro"),
         ("2026-11-13", "manual", "pro"),
@@ -193,7 +193,7 @@ fn a_plan_update_without_a_period_moves_none() {
 fn moving_the_end_of_a_cycle_keeps_the_usage() {
     let mut scene = Scene::at("2026-11-01");
     scene.renew("a", "basic", "2026-11-10", "2026-11-24");
-    scene.play("2026-11-11 start, 2026-11-11T00:07:00 end");
+    scene.play("2026-11-11 start, 2026-11-11T00:07:00 talk, 2026-11-11T00:07:00 end");
     for end in ["2026-12-05", "2026-11-20"] {
         let told = period("2026-11-10", end);
         scene.plan_at("2026-11-12", "a", Some("basic"), Some(told), false);
@@ -206,12 +206,12 @@ fn moving_the_end_of_a_cycle_keeps_the_usage() {
 fn a_renewal_told_late_counts_what_was_used_since() {
     // Three sessions on free, one of them after the purchase, and one that runs.
     let mut scene = Scene::at("2026-11-10T09:00:00");
-    scene.play("0:00 start, 2:00 end, 10:00 start, 13:00 end, 20:00 start, 20:30 beat");
+    scene.play("0:00 start, 2:00 talk, 2:00 end, 10:00 start, 13:00 talk, 13:00 end, 20:00 start, 20:30 talk");
     let told = period("2026-11-10T09:05:00", "2026-12-10T09:05:00");
     scene.plan_at("21:00", "a", Some("basic"), Some(told), false);
     let status = scene.status_at("21:00");
     assert_eq!((status.minutes_used.get(), status.period), (4, told));
-    scene.play("22:00 beat, 22:30 end");
+    scene.play("22:00 talk, 22:30 end");
     assert_eq!(
         scene.ledger.periods_told(),
         [
@@ -221,12 +221,12 @@ fn a_renewal_told_late_counts_what_was_used_since() {
     );
     // A session that runs over the start is split there, as at the end of any period.
     let mut scene = Scene::at("2026-11-10T09:00:00");
-    scene.play("0:00 start, 5:00 beat");
+    scene.play("0:00 start, 5:00 talk");
     let told = period("2026-11-10T09:03:30", "2026-12-10T09:03:30");
     scene.plan_at("5:00", "a", Some("basic"), Some(told), false);
     assert_eq!(scene.status_at("5:00").minutes_used.get(), 1);
     assert_eq!(scene.status_at("5:00").seconds_remaining.get(), 55 * 60);
-    scene.play("6:00 beat, 6:30 end");
+    scene.play("6:00 talk, 6:30 end");
     assert_eq!(
         scene.ledger.periods_told(),
         [
@@ -236,7 +236,7 @@ fn a_renewal_told_late_counts_what_was_used_since() {
     );
     // A month that ended since then has closed its books.
     let mut scene = Scene::at("2026-11-30T23:50:00");
-    scene.play("0:00 start, 4:00 end, 12:00 start, 13:00 end");
+    scene.play("0:00 start, 4:00 talk, 4:00 end, 12:00 start, 13:00 end");
     let told = period("2026-11-30T23:49:00", "2026-12-30T23:49:00");
     scene.plan_at("14:00", "a", Some("basic"), Some(told), false);
     assert_eq!(scene.status_at("14:00").minutes_used.get(), 1);

@@ -30,7 +30,9 @@ fn a_grant_ends_when_it_is_told_to() {
     let promised = |used: u32, time: &str| {
         let mut scene = scene.clone();
         if used > 0 {
-            scene.play(&format!("0:00 start, 3:00 beat, {used}:00 end"));
+            scene.play(&format!(
+                "0:00 start, 3:00 talk, {used}:00 talk, {used}:00 end"
+            ));
         }
         scene.status_at(time).seconds_remaining.get()
     };
@@ -46,7 +48,7 @@ fn a_session_that_the_next_plan_has_no_minutes_for_is_stopped_there() {
     let played = |looks: &str| {
         let mut scene = ends_in_half_an_hour();
         scene.play(&format!(
-            "5:00 start, 14:00 beat, 23:00 beat, 29:30 beat{looks}"
+            "5:00 start, 14:00 talk, 23:00 talk, 29:30 beat{looks}"
         ));
         (scene.ledger.sessions_told(), scene.ledger.periods_told())
     };
@@ -56,26 +58,26 @@ fn a_session_that_the_next_plan_has_no_minutes_for_is_stopped_there() {
     );
     for looks in [
         ", 30:00 sweep",
-        ", 30:01 beat",
-        ", 31:00 end",
+        ", 30:01 talk",
+        ", 31:00 talk, 31:00 end",
         ", 29:45 sweep, 90:00 look, 90:00 sweep",
     ] {
         assert_eq!(played(looks), expected, "{looks}");
     }
     // One that has minutes left goes on with them.
     let mut scene = ends_in_half_an_hour();
-    scene.play("27:00 start, 29:00 beat, 32:00 beat, 36:55 beat, 40:00 sweep");
+    scene.play("27:00 start, 29:00 talk, 32:00 talk, 36:55 talk, 40:00 sweep");
     assert_eq!(scene.ledger.sessions_told(), ["limit_reached 10:00 10"]);
     // At the end of the period for which the plan was there, the next one's minutes are there.
     let mut scene = Scene::at("2026-11-20T08:30:00");
     let told = period("2026-10-20T09:00:00", "2026-11-20T09:00:00");
     scene.grant_until("0:00", "a", "pro", Some(told), "30:00");
-    scene.play("5:00 start, 14:00 beat, 23:00 beat, 30:30 beat");
+    scene.play("5:00 start, 14:00 talk, 23:00 talk, 30:30 talk");
     assert_eq!(
         scene.status_at("30:30").seconds_remaining.get(),
         9 * 60 + 30
     );
-    scene.play("39:50 beat, 50:00 sweep");
+    scene.play("39:50 talk, 50:00 sweep");
     assert_eq!(scene.ledger.sessions_told(), ["limit_reached 35:00 35"]);
     assert_eq!(
         scene.ledger.periods_told(),
@@ -229,7 +231,7 @@ proptest! {
             scene.apply(&change, scene.origin).expect("heard");
         }
         if used > 0 {
-            scene.play(&format!("0:00 start, {used}:30 end"));
+            scene.play(&format!("0:00 start, {used}:30 talk, {used}:30 end"));
         }
         let mut start_at = scene.when(&format!("{start}:00"));
         let status = scene.status(start_at);

@@ -146,7 +146,7 @@ fn minutes_may_be_for_the_whole_paid_period() {
 #[test]
 fn usage_stays_when_the_bounds_move() {
     let mut scene = Scene::at("2026-11-10");
-    scene.play("0:00 start, 7:00 end");
+    scene.play("0:00 start, 7:00 talk, 7:00 end");
     // Of a period that began before the month that is counted.
     let told = period("2026-10-25", "2026-11-25");
     scene.plan_at("8:00", "sub", Some("basic"), Some(told), false);
@@ -171,7 +171,7 @@ fn usage_stays_when_the_bounds_move() {
 #[test]
 fn news_of_a_period_that_has_not_begun_keeps_the_minutes_apart() {
     let mut scene = Scene::at("2026-11-10");
-    scene.play("0:00 start, 7:00 end");
+    scene.play("0:00 start, 7:00 talk, 7:00 end");
     scene.plan_at(
         "8:00",
         "sub",
@@ -179,7 +179,7 @@ fn news_of_a_period_that_has_not_begun_keeps_the_minutes_apart() {
         Some(period("2026-11-15", "2026-12-15")),
         false,
     );
-    scene.play("2026-11-16 start, 2026-11-16T00:02:00 end");
+    scene.play("2026-11-16 start, 2026-11-16T00:02:00 talk, 2026-11-16T00:02:00 end");
     assert_eq!(
         scene.ledger.periods_told(),
         [
@@ -189,7 +189,7 @@ fn news_of_a_period_that_has_not_begun_keeps_the_minutes_apart() {
     );
     // The same where a period was closed before.
     let mut scene = Scene::at("2026-10-10");
-    scene.play("0:00 start, 7:00 end, 2026-11-10 start, 2026-11-10T00:03:00 end");
+    scene.play("0:00 start, 7:00 talk, 7:00 end, 2026-11-10 start, 2026-11-10T00:03:00 talk, 2026-11-10T00:03:00 end");
     scene.plan_at(
         "2026-11-11",
         "sub",
@@ -221,7 +221,7 @@ fn news_of_a_period_that_has_not_begun_keeps_the_minutes_apart() {
 #[test]
 fn a_period_is_never_rolled_back() {
     let mut scene = Scene::at("2026-11-10");
-    scene.play("0:00 start, 7:00 end, 2026-12-03 start, 2026-12-03T00:02:00 end");
+    scene.play("0:00 start, 7:00 talk, 7:00 end, 2026-12-03 start, 2026-12-03T00:02:00 talk, 2026-12-03T00:02:00 end");
     // The new month stands; what the late news can still do is say when it ends.
     let told = period("2026-11-20", "2026-12-20");
     scene.plan_at("2026-12-04", "sub", Some("basic"), Some(told), false);
@@ -267,7 +267,7 @@ fn a_session_may_cross_several_ends_of_periods() {
     let mut scene = Scene::at("2026-11-10").policy(|policy| policy.session_max = None);
     let told = period("2026-11-09T00:03:00", "2026-11-10T00:03:00");
     scene.grant_until("0:00", "sub", "basic", Some(told), "2026-11-10T00:08:30");
-    scene.play("0:10 start, 5:00 beat, 8:00 beat, 9:00 beat, 10:00 end");
+    scene.play("0:10 start, 5:00 talk, 8:00 talk, 9:00 talk, 10:00 end");
     assert_eq!(scene.ledger.sessions_told(), ["user_ended 9:50 10"]);
     assert_eq!(
         scene.ledger.periods_told(),

@@ -27,56 +27,56 @@ fn a_session_over_the_end_of_a_month_is_split_there() {
     };
     // The old row is archived once the session is over: until then it may yet turn out to have been silent.
     check(
-        "0:00 start, 4:00 beat, 8:00 sweep",
+        "0:00 start, 4:00 talk, 8:00 sweep",
         &["running"],
         dec(5),
         jan(3),
     );
     check(
-        "0:00 start, 8:00 beat, 15:00 end",
+        "0:00 start, 8:00 talk, 15:00 talk, 15:00 end",
         &["limit_reached 15:00 15"],
         archived(5),
         jan(10),
     );
     check(
-        "0:00 start, 8:00 beat, 99:00 sweep",
+        "0:00 start, 14:50 talk, 99:00 sweep",
         &["limit_reached 15:00 15"],
         archived(5),
         jan(10),
     );
     check(
-        "0:00 start, 8:00 beat, 14:59.999 end",
+        "0:00 start, 8:00 talk, 14:59.999 talk, 14:59.999 end",
         &["user_ended 14:59.999 15"],
         archived(5),
         jan(10),
     );
     check(
-        "0:30 start, 8:00 beat, 15:00 end",
+        "0:30 start, 8:00 talk, 15:00 talk, 15:00 end",
         &["user_ended 14:30 15"],
         archived(5),
         jan(10),
     );
     // The minute that was begun in the old month is paid there, and talked out in the new one.
     check(
-        "0:30 start, 8:00 beat, 16:00 end",
+        "0:30 start, 8:00 talk, 16:00 talk, 16:00 end",
         &["limit_reached 15:00 15"],
         archived(5),
         jan(10),
     );
     check(
-        "0:30 start, 5:20 end",
+        "0:30 start, 5:20 talk, 5:20 end",
         &["user_ended 4:50 5"],
         archived(5),
         jan(0),
     );
     check(
-        "0:30 start, 5:30 end",
+        "0:30 start, 5:30 talk, 5:30 end",
         &["user_ended 5:00 5"],
         archived(5),
         jan(0),
     );
     check(
-        "0:30 start, 5:30.001 end",
+        "0:30 start, 5:30.001 talk, 5:30.001 end",
         &["user_ended 5:00.001 6"],
         archived(5),
         jan(1),
@@ -94,7 +94,7 @@ fn a_session_over_the_end_of_a_month_is_split_there() {
         jan(0),
     );
     check(
-        "0:00 start, 5:00 beat, 7:00 fail",
+        "0:00 start, 5:00 talk, 7:00 fail",
         &["error 7:00 7"],
         archived(5),
         jan(2),
@@ -107,7 +107,7 @@ fn a_session_over_the_end_of_a_month_is_split_there() {
     );
     // At the end of the period itself.
     check(
-        "0:00 start, 5:00 end",
+        "0:00 start, 5:00 talk, 5:00 end",
         &["user_ended 5:00 5"],
         archived(5),
         jan(0),
@@ -118,7 +118,7 @@ fn a_session_over_the_end_of_a_month_is_split_there() {
 fn six_minutes_of_the_old_month_and_ten_of_the_new() {
     check(
         "2026-11-30T23:54:30",
-        "0:00 start, 8:00 beat, 15:30 end",
+        "0:00 start, 8:00 talk, 15:30 talk, 15:30 end",
         &["user_ended 15:30 16"],
         &[
             "2026-11-01..2026-12-01 free 6/10 archived",
@@ -127,7 +127,7 @@ fn six_minutes_of_the_old_month_and_ten_of_the_new() {
     );
     check(
         "2026-11-30T23:54:30",
-        "0:00 start, 8:00 beat, 17:00 end",
+        "0:00 start, 8:00 talk, 17:00 talk, 17:00 end",
         &["limit_reached 16:00 16"],
         &[
             "2026-11-01..2026-12-01 free 6/10 archived",
@@ -152,10 +152,10 @@ fn the_seconds_over_the_end_of_a_month_count_both() {
     check("0:00 start", "0:00", 15 * 60);
     check("0:30 start", "0:30", 15 * 60);
     check("0:30 start", "1:00", 15 * 60 - 30);
-    check("0:00 start, 4:00 beat", "5:00", 10 * 60);
-    check("0:00 start, 4:00 beat", "6:00", 9 * 60);
+    check("0:00 start, 4:00 talk", "5:00", 10 * 60);
+    check("0:00 start, 4:00 talk", "6:00", 9 * 60);
     // The old month's minutes run out before, or at, its end.
-    check("0:00 start, 4:00 end", "4:00", 11 * 60);
+    check("0:00 start, 4:00 talk, 4:00 end", "4:00", 11 * 60);
     check("0:00 basic", "0:00", 60 * 60);
     let mut scene = Scene::at("2026-12-31T23:49:59");
     scene.start();
@@ -163,14 +163,14 @@ fn the_seconds_over_the_end_of_a_month_count_both() {
     let mut scene = Scene::at("2026-12-31T23:50:00");
     scene.start();
     assert_eq!(scene.status_at("0:00").seconds_remaining.get(), 1200);
-    scene.play("9:00 beat, 18:00 beat, 30:00 sweep");
+    scene.play("19:50 talk, 30:00 sweep");
     assert_eq!(scene.ledger.sessions_told(), ["limit_reached 20:00 20"]);
 }
 
 #[test]
 fn the_last_day_of_a_month_resets_nothing() {
     let mut scene = Scene::at("2026-12-30T12:00:00");
-    scene.play("0:00 start, 7:00 end");
+    scene.play("0:00 start, 7:00 talk, 7:00 end");
     for time in ["2026-12-31", "2026-12-31T23:59:59.999"] {
         let status = scene.status_at(time);
         assert_eq!(
@@ -195,7 +195,7 @@ fn who_was_away_for_months_gets_one_period_and_no_rows_between() {
     ] {
         check(
             "2026-11-10",
-            &format!("0:00 start, 3:00 end{visits}, 2027-05-20 start"),
+            &format!("0:00 start, 3:00 talk, 3:00 end{visits}, 2027-05-20 start"),
             &["user_ended 3:00 3", "running"],
             &[
                 "2026-11-01..2026-12-01 free 3/10 archived",
@@ -207,7 +207,7 @@ fn who_was_away_for_months_gets_one_period_and_no_rows_between() {
 
 #[test]
 fn a_session_silent_since_before_the_end_of_the_month_is_billed_there() {
-    let story = "0:00 basic, 0:00 start, 3:30 beat, 8:00 sweep";
+    let story = "0:00 basic, 0:00 start, 3:30 talk, 8:00 sweep";
     let running = check(
         NEW_YEAR,
         story,
@@ -221,7 +221,7 @@ fn a_session_silent_since_before_the_end_of_the_month_is_billed_there() {
     check(
         NEW_YEAR,
         &format!("{story}, 13:30 sweep"),
-        &["stale 3:30 4"],
+        &["stale 4:00 4"],
         &[
             "2026-12-01..2027-01-01 basic 4/100 archived",
             "2027-01-01..2027-02-01 basic 0/100",
@@ -231,17 +231,17 @@ fn a_session_silent_since_before_the_end_of_the_month_is_billed_there() {
     check(
         NEW_YEAR,
         &format!("{story}, 9:00 beat, 30:00 sweep"),
-        &["stale 9:00 9"],
+        &["stale 9:30 10"],
         &[
             "2026-12-01..2027-01-01 basic 5/100 archived",
-            "2027-01-01..2027-02-01 basic 4/100",
+            "2027-01-01..2027-02-01 basic 5/100",
         ],
     );
     // Never heard of: at least a minute, in the month in which it began.
     check(
         NEW_YEAR,
         "0:00 basic, 4:59 start, 8:00 sweep, 20:00 sweep",
-        &["stale 0:00 1"],
+        &["stale 0:30 1"],
         &[
             "2026-12-01..2027-01-01 basic 1/100 archived",
             "2027-01-01..2027-02-01 basic 0/100",
@@ -253,7 +253,9 @@ fn a_session_silent_since_before_the_end_of_the_month_is_billed_there() {
 fn a_session_over_before_the_end_of_the_month_is_not_split() {
     for late in ["6:00 sweep", "6:00 start", "40d sweep", "40d start"] {
         let mut scene = Scene::at("2026-11-30T23:57:00");
-        scene.play(&format!("2026-11-30T23:48:00 start, {late}"));
+        scene.play(&format!(
+            "2026-11-30T23:48:00 start, 2026-11-30T23:57:50 talk, {late}"
+        ));
         let periods = scene.ledger.periods_told();
         assert_eq!(
             periods[0], "2026-11-01..2026-12-01 free 10/10 archived",
@@ -270,12 +272,12 @@ fn a_session_over_before_the_end_of_the_month_is_not_split() {
 #[test]
 fn a_clock_that_steps_back_over_the_end_of_a_month_changes_nothing() {
     let mut scene = Scene::at(NEW_YEAR);
-    scene.play("0:00 start, 4:00 beat, 6:00 sweep");
+    scene.play("0:00 start, 4:00 talk, 6:00 sweep");
     let (period, state) = (scene.status_at("6:00").period, scene.state.clone());
     let status = scene.status_at("0:00");
     assert_eq!((status.period, status.minutes_used.get()), (period, 1));
     assert_eq!(scene.state, state);
-    scene.play("1:00 beat, 2:00 sweep");
+    scene.play("1:00 talk, 2:00 sweep");
     assert_eq!(
         scene.ledger.periods_told(),
         [

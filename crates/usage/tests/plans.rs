@@ -180,37 +180,39 @@ fn a_plan_below_what_is_used_ends_the_session_at_once() {
     let check = |story: &str, session: &str, used| {
         assert_eq!(played(story), (vec![session.to_owned()], used), "{story}");
     };
-    let beaten = "0:00 basic, 0:00 start, 8:00 beat";
     check(
-        &format!("{beaten}, 14:30 free"),
+        "0:00 basic, 0:00 start, 14:30 talk, 14:30 free",
         "limit_reached 14:30 15",
         15,
     );
     check(
-        &format!("{beaten}, 10:00 free"),
+        "0:00 basic, 0:00 start, 10:00 talk, 10:00 free",
         "limit_reached 10:00 10",
         10,
     );
     check(
-        &format!("{beaten}, 9:59.999 free, 18:00 beat"),
+        "0:00 basic, 0:00 start, 9:59 talk, 9:59.999 free, 18:00 beat",
         "limit_reached 10:00 10",
         10,
     );
     check(
-        &format!("{beaten}, 15:00 pro, 15:30 end"),
+        "0:00 basic, 0:00 start, 15:00 talk, 15:00 pro, 15:30 end",
         "user_ended 15:30 16",
         16,
     );
-    // It was over before the news came.
-    check(&format!("{beaten}, 18:00 free"), "stale 8:00 8", 8);
+    // It was silent, or over, before the news came.
+    for late in ["14:30 free", "18:30 free"] {
+        let story = format!("0:00 basic, 0:00 start, 8:00 talk, {late}");
+        check(&story, "stale 8:30 9", 9);
+    }
     // And one that goes up goes on.
     check(
-        "0:00 start, 5:00 beat, 9:59 basic, 14:00 beat, 19:30 end",
+        "0:00 start, 9:59 talk, 9:59 basic, 19:30 talk, 19:30 end",
         "user_ended 19:30 20",
         20,
     );
     check(
-        "0:00 start, 5:00 beat, 10:00 basic",
+        "0:00 start, 9:59 talk, 10:00 basic",
         "limit_reached 10:00 10",
         10,
     );
@@ -219,14 +221,14 @@ fn a_plan_below_what_is_used_ends_the_session_at_once() {
 #[test]
 fn a_new_plan_shows_in_the_ledger_and_the_time_left() {
     let mut scene = Scene::new();
-    scene.play("0:00 start, 2:00 beat");
+    scene.play("0:00 start, 2:00 talk");
     scene.plan_at("3:00", "a", Some("basic"), None, false);
     assert_eq!(scene.status_at("3:00").seconds_remaining.get(), 57 * 60);
     assert_eq!(
         scene.ledger.periods_told(),
         ["2026-11-01..2026-12-01 basic 3/100"]
     );
-    scene.play("3:00 end");
+    scene.play("3:00 talk, 3:00 end");
     scene.plan_at("4:00", "a", None, None, false);
     assert_eq!(
         scene.ledger.periods_told(),

@@ -19,7 +19,7 @@ fn check(origin: &str, story: &str, sessions: &[&str], periods: &[&str]) -> Scen
 fn a_reset_starts_the_usage_afresh() {
     check(
         "2026-11-10",
-        "0:00 start, 7:00 end, 10:00 reset, 11:00 start, 13:00 end",
+        "0:00 start, 7:00 talk, 7:00 end, 10:00 reset, 11:00 start, 13:00 talk, 13:00 end",
         &["user_ended 7:00 7", "user_ended 2:00 2"],
         &[
             "2026-11-01..2026-11-10T00:10:00 free 7/10 archived",
@@ -27,7 +27,7 @@ fn a_reset_starts_the_usage_afresh() {
         ],
     );
     // In the middle of a session.
-    let running = "0:00 start, 4:30 beat, 7:30 reset";
+    let running = "0:00 start, 7:30 talk, 7:30 reset";
     let old = "2026-11-01..2026-11-10T00:07:30 free 8/10";
     let new = |minutes| format!("2026-11-10T00:07:30..2026-12-01 free {minutes}/10");
     let scene = check("2026-11-10", running, &["running"], &[old, &new(0)]);
@@ -37,21 +37,21 @@ fn a_reset_starts_the_usage_afresh() {
     );
     check(
         "2026-11-10",
-        &format!("{running}, 9:00 beat, 9:15 end"),
+        &format!("{running}, 9:00 talk, 9:15 end"),
         &["user_ended 9:15 10"],
         &[&format!("{old} archived"), &new(2)],
     );
     check(
         "2026-11-10",
-        &format!("{running}, 9:00 beat, 18:30 end"),
+        &format!("{running}, 9:00 talk, 18:30 talk, 18:30 end"),
         &["limit_reached 18:00 18"],
         &[&format!("{old} archived"), &new(10)],
     );
-    // Found silent since before the reset: it is billed to its last heartbeat, all of it in the old period.
+    // Found silent since before the reset: it is billed by that, all of it in the old period.
     check(
         "2026-11-10",
-        &format!("{running}, 16:00 sweep"),
-        &["stale 4:30 5"],
+        "0:00 start, 4:30 talk, 7:30 reset, 16:00 sweep",
+        &["stale 5:00 5"],
         &[
             "2026-11-01..2026-11-10T00:07:30 free 5/10 archived",
             &new(0),
@@ -80,17 +80,17 @@ fn what_was_used_stays_with_the_plan_that_it_was_used_on() {
         "2026-11-10T00:08:00..2026-12-01",
     );
     check(
-        "0:00 start, 7:00 end",
+        "0:00 start, 7:00 talk, 7:00 end",
         &format!("{old} free 7/10 archived"),
         &format!("{new} basic 0/100"),
     );
     check(
-        "0:00 start, 7:00 beat",
+        "0:00 start, 7:00 talk",
         &format!("{old} free 8/10"),
         &format!("{new} basic 1/100"),
     );
     check(
-        "0:00 pro, 0:00 start, 7:30 beat",
+        "0:00 pro, 0:00 start, 7:30 talk",
         &format!("{old} pro 8/500"),
         &format!("{new} basic 1/100"),
     );
@@ -126,7 +126,7 @@ fn a_session_begun_in_the_second_of_the_reset_is_billed_after_it() {
     );
     let scene = check(
         "2026-11-10",
-        "0:00.500 start, 0:00.800 reset, 5:00 beat, 20:00 end",
+        "0:00.500 start, 0:00.800 reset, 5:00 talk, 20:00 talk, 20:00 end",
         &["limit_reached 10:00 10"],
         &[
             "2026-11-01..2026-11-10 free 0/10 archived",
