@@ -94,14 +94,14 @@ fn a_session_over_the_end_of_a_month_is_split_there() {
         jan(0),
     );
     check(
-        "0:00 start, 5:00 talk, 7:00 fail",
+        "0:00 start, 7:00 talk, 7:00 fail",
         &["error 7:00 7"],
         archived(5),
         jan(2),
     );
     check(
-        "0:00 start, 7:00 fail",
-        &["error 7:00 0"],
+        "4:30 start, 5:10 fail",
+        &["error 0:40 0"],
         archived(0),
         jan(0),
     );
