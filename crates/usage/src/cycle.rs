@@ -102,9 +102,13 @@ pub fn reset(state: &mut State, plan: &Plan, now: Instant) -> Option<LedgerWrite
     if state.session.is_none() && !state.period.recorded {
         return None;
     }
-    // On a second of its own, so that the two periods differ in the ledger.
-    let next_second = state.period.latest_start().plus(Duration::from_secs(1));
-    close_at(state, now.floor_to_second().max(next_second), plan)
+    let next_second = next_second(state);
+    close_at(state, now.floor_to_second().max(next_second), now, plan)
+}
+
+/// The first second that the next period can begin in, so that no two periods have one second in the ledger.
+fn next_second(state: &State) -> Instant {
+    state.period.latest_start().plus(Duration::from_secs(1))
 }
 
 /// Follows the source that sets the rhythm at `now`.
@@ -114,7 +118,7 @@ fn follow(state: &mut State, before: &Plan, now: Instant, policy: &Policy) -> Op
         Held::By { source, period } => {
             let is_fresh = state.period.fresh_since < period.start() && period.start() <= now;
             let write = is_fresh
-                .then(|| begin_cycle(state, period.start(), before))
+                .then(|| begin_cycle(state, period.start(), now, before))
                 .flatten();
             state.period.rhythm.hand_over(source, period);
             move_bounds(state, now, policy);
@@ -175,17 +179,30 @@ fn move_bounds(state: &mut State, now: Instant, policy: &Policy) {
 
 /// Closes the current period where a paid cycle began, which was later than it did. Sessions that began since then count in
 /// the new one, as far as they are remembered.
-fn begin_cycle(state: &mut State, start: Instant, before: &Plan) -> Option<LedgerWrite> {
-    let since = state.ended.iter().filter(|ended| start <= ended.started_at);
+fn begin_cycle(
+    state: &mut State,
+    start: Instant,
+    now: Instant,
+    before: &Plan,
+) -> Option<LedgerWrite> {
+    let is_since = |at: Instant| start <= at && at <= now;
+    let since = state
+        .ended
+        .iter()
+        .filter(|ended| is_since(ended.started_at));
     let minutes = since.fold(Minutes::ZERO, |sum, ended| sum.plus(ended.minutes));
     state.period.billed_minutes = state.period.billed_minutes.minus(minutes);
-    let write = close_at(state, start, before);
+    // There, but where a clock that was ahead has given rows to what is yet to come.
+    let cut = start.max(next_second(state));
+    let write = close_at(state, cut, now, before);
     state.period.billed_minutes = minutes;
+    state.period.fresh_since = start;
     write
 }
 
-/// Closes the current period at `cut`, a later second than it began in, and opens the next there, with its end.
-fn close_at(state: &mut State, cut: Instant, plan: &Plan) -> Option<LedgerWrite> {
+/// Closes the current period at `cut`, a later second than it began in, and opens the next there, with its end. What the
+/// running session lasts after `now` is in the next one in any case.
+fn close_at(state: &mut State, cut: Instant, now: Instant, plan: &Plan) -> Option<LedgerWrite> {
     let CurrentPeriod {
         bounds,
         closed_until,
@@ -197,7 +214,7 @@ fn close_at(state: &mut State, cut: Instant, plan: &Plan) -> Option<LedgerWrite>
         .as_ref()
         .is_some_and(|session| session.started_at < cut);
     let write = if is_split {
-        close_period_under_session(state, cut, plan)
+        close_period_under_session(state, cut, cut.min(now), plan)
     } else {
         let row = LedgerWrite::Period(PeriodRow {
             id: state.period.id.clone(),

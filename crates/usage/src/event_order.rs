@@ -16,6 +16,11 @@ const UNTOLD_AGE: Duration = Duration::from_mins(1);
 
 /// When an event happened, and its id, so that two events of the same microsecond have one order everywhere.
 ///
+/// An update that does not say when it happened comes after all that is known of its source when it arrives. An event that
+/// does say, and is still on its way then, comes after it if it happened within the minute before the update arrived, else
+/// before it. So the word of an operator or a relay counts at once; it undoes nothing that the provider says at the same time,
+/// and is not undone by what was said before.
+///
 /// The two fields are all that it will ever have: what else a later version knows of an event belongs beside it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct EventOrder {
@@ -47,10 +52,6 @@ impl EventOrder {
     }
 
     /// For an update that arrives now and does not say when it happened, where `known` is the latest of what is known.
-    ///
-    /// It comes after all that is known. An event that says when it happened and is still on its way comes after it if it
-    /// happened within the last minute, and before it if it is older. So the word of an operator or a relay counts at once,
-    /// and outdates nothing that the provider says at the same time.
     pub(crate) fn untold(now: Instant, event: &str, known: Option<&Self>) -> Self {
         let arrived = micros(now).saturating_sub(in_micros(UNTOLD_AGE));
         let after = known.map_or(i64::MIN, |known| known.unix_micros.saturating_add(1));

@@ -156,11 +156,11 @@ impl Grants {
             None => News::Newer,
         };
         if news == News::Newer {
-            let extra = Map::new();
+            let known = self.past_due.remove(id);
             let behind = Behind {
                 as_of,
                 period,
-                extra,
+                extra: known.map_or_else(Map::new, |known| known.extra),
             };
             self.past_due.insert(id.clone(), behind);
             self.forget_surplus();
@@ -214,7 +214,7 @@ impl Grants {
         news
     }
 
-    /// The order of an update that does not say when it happened: see [`EventOrder`].
+    /// The order of an update that arrives now and does not say when it happened: see [`EventOrder`].
     #[must_use]
     pub fn after_all_known(&self, source: &Source, now: Instant, write: &WriteId) -> EventOrder {
         let known = match source {

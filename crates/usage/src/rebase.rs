@@ -28,6 +28,8 @@ pub(crate) fn rebase(state: &mut State, now: Instant) -> bool {
         return false;
     };
     state.instant = now;
+    // A paid cycle that is yet to begin brings its minutes when it does.
+    state.period.fresh_since = state.period.fresh_since.min(now);
     state.mints.move_back(ahead);
     if let Some(session) = &mut state.session {
         session.move_back(ahead);

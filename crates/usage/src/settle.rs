@@ -50,7 +50,9 @@ pub fn settle(state: &mut State, now: Instant, policy: &Policy) -> Vec<LedgerWri
         // whether any minutes are left, and before a grant ends that was for the period.
         if period_end <= next && period_end <= ending.due {
             let plan = state.plan(policy);
-            writes.extend(close_period_under_session(state, period_end, &plan));
+            writes.extend(close_period_under_session(
+                state, period_end, period_end, &plan,
+            ));
         } else if let Some(at) = lapse_at.filter(|at| *at < ending.due) {
             writes.extend(lapse(state, at, policy));
         } else if ending.due <= now {
@@ -103,7 +105,7 @@ pub fn time_remaining(state: &State, now: Instant, policy: &Policy) -> Duration 
             break;
         }
         let plan = ahead.plan(policy);
-        close_period_under_session(&mut ahead, period_end, &plan);
+        close_period_under_session(&mut ahead, period_end, period_end, &plan);
     }
     last_stop.since(now)
 }
@@ -157,10 +159,12 @@ pub fn end_session(state: &mut State, ending: &Ending, policy: &Policy) -> Vec<L
     writes
 }
 
-/// Closes the current period at `end` while a session runs on into the next.
-pub fn close_period_under_session(
+/// Closes the current period at `end` while a session runs on into the next. It is split at `cut`: there, but where the
+/// period has not begun by the clock that is right now.
+pub(crate) fn close_period_under_session(
     state: &mut State,
     end: Instant,
+    cut: Instant,
     plan: &Plan,
 ) -> Option<LedgerWrite> {
     let session = state.session.as_mut()?;
@@ -172,12 +176,12 @@ pub fn close_period_under_session(
         plan: plan.name.clone(),
         minutes_limit: plan.minutes,
         minutes_of_others: state.period.billed_minutes,
-        cut_at: None,
+        cut_at: (cut != end).then_some(cut),
         extra: serde_json::Map::new(),
     };
     session.earlier.push(earlier.clone());
     let share = session
-        .shares(end, Minutes::ZERO)
+        .shares(cut, Minutes::ZERO)
         .earlier
         .last()
         .copied()

@@ -318,6 +318,33 @@ fn nobody_waits_longer_than_a_month_however_the_rhythm_changes_hands() {
     );
 }
 
+#[test]
+fn a_renewal_brings_its_minutes_though_a_clock_was_ahead() {
+    let mut scene = Scene::at("2026-12-09T23:59:00").policy(|policy| policy.session_max = None);
+    scene.renew("a", "basic", "2026-11-10", "2026-12-10");
+    // Two months ahead, and back. The period that was opened then stays.
+    scene.play("2027-01-12 start, 2027-01-12T00:00:30 end");
+    let mut running = scene.clone();
+    assert_eq!(scene.use_up("2026-11-12"), 99);
+    for (start, end) in [("2026-12-10", "2027-01-10"), ("2027-01-10", "2027-02-10")] {
+        scene.renew("a", "basic", start, end);
+        assert_eq!(scene.use_up(start), 100);
+    }
+    // In the middle of a session too, which is not for nothing.
+    running.play("0:00 start, 1:00 talk");
+    running.renew("a", "basic", "2026-12-10", "2027-01-10");
+    let status = running.status_at("1:00");
+    assert_eq!(
+        (status.minutes_used.get(), status.seconds_remaining.get()),
+        (0, 6_000)
+    );
+    running.play("101:00 talk, 101:00 look");
+    assert_eq!(
+        running.ledger.sessions_told(),
+        ["limit_reached 101:00 101", "user_ended 0:30 1"]
+    );
+}
+
 /// Monthly renewals from a day of November on, each told so many hours after its start.
 fn renewals() -> impl Strategy<Value = (u32, Vec<i64>)> {
     let hours_late = prop_oneof![3 => 0..2_i64, 1 => 0..71_i64];

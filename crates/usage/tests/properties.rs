@@ -13,7 +13,7 @@ use proptest::sample::Index;
 use talktime_usage::{Command, LedgerWrite, Refusal, Reply, SessionId, State};
 
 use model::{Model, No, Rules};
-use scene::{Scene, day, ledger::Ledger};
+use scene::{Scene, day, ledger::Ledger, order, period, subscription};
 use story::{
     Act, Clock, ORIGIN, PLANS, Pause, Settings, act, at, command, month_ends, scene, settings,
     story, subscription_act,
@@ -264,19 +264,57 @@ proptest! {
     }
 }
 
+fn past_due(as_of: i64) -> Command {
+    Command::PastDue {
+        subscription: subscription("a"),
+        period: None,
+        as_of: order(as_of),
+    }
+}
+
 #[test]
 fn unknown_fields_survive_a_rewrite() {
     let mut scene = Scene::new();
-    scene.play("0:00 start, 1:00 beat, 1:10 mint");
+    scene.play("0:00 start, 1:00 beat, 1:10 mint, 1:20 basic");
+    let month = period("2026-11-09", "2026-12-09");
+    let granted = [
+        scene.change("a", Some("pro"), Some(month), false, Some(1)),
+        scene.roster(2, &[("a", "pro", Some(month))]),
+        past_due(3),
+    ];
+    for command in &granted {
+        scene.apply(command, scene.when("1:30")).expect("heard");
+    }
     let mut json = serde_json::to_value(&scene.state).expect("JSON");
     let later = serde_json::json!({"kept": [1, 2, 3]});
-    for place in ["", "/period", "/session", "/session/terms", "/mints"] {
+    let places = [
+        "",
+        "/grants",
+        "/grants/manual",
+        "/grants/subscriptions/a",
+        "/grants/listed/a",
+        "/grants/past_due/a",
+        "/period",
+        "/period/rhythm/cycle",
+        "/session",
+        "/session/terms",
+        "/mints",
+    ];
+    for place in places {
         json.pointer_mut(place).expect("there")["of_a_later_version"] = later.clone();
     }
     scene.state = Some(serde_json::from_value::<State>(json).expect("a state"));
+    let told = [
+        scene.change("a", Some("pro"), Some(month), false, Some(4)),
+        scene.roster(5, &[("a", "pro", Some(month))]),
+        past_due(6),
+    ];
+    for command in &told {
+        scene.apply(command, scene.when("1:50")).expect("heard");
+    }
     scene.play("2:00 beat, 3:00 sweep, 4:00 basic, 5:00 mint, 6:00 reset, 7:00 sweep");
     let json = serde_json::to_value(&scene.state).expect("JSON");
-    for place in ["", "/period", "/session", "/session/terms", "/mints"] {
+    for place in places {
         assert_eq!(
             json.pointer(place).expect("there")["of_a_later_version"],
             later,

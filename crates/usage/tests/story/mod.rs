@@ -41,6 +41,8 @@ pub enum Act {
         by: &'static str,
         plan: Option<usize>,
         told: Option<Period>,
+        /// After so long it ends by itself.
+        ends_in: Option<i64>,
     },
 }
 
@@ -93,15 +95,20 @@ pub fn subscription_act() -> impl Strategy<Value = Act> {
         period("2026-10-25", "2026-11-25"),
         period("2026-11-30T23:57:00", "2026-12-30T23:57:00"),
         period("2026-12-01", "2027-01-01"),
-        period("2026-11-30T23:50:00", "2026-11-30T23:55:00"),
+        period("2026-11-29T23:55:00", "2026-11-30T23:55:00"),
+        period("2026-11-26T00:05:00", "2026-11-28T00:05:00"),
         period("2026-12-31", "2027-01-31"),
     ]);
     let plan = proptest::option::of(0..PLANS.len());
     let by = select(vec!["a", "b"]);
-    (by, plan, proptest::option::of(told)).prop_map(|(by, plan, told)| Act::Subscription {
-        by,
-        plan,
-        told,
+    let ends_in = proptest::option::weighted(0.4, ticks(0, 900));
+    (by, plan, proptest::option::of(told), ends_in).prop_map(|(by, plan, told, ends_in)| {
+        Act::Subscription {
+            by,
+            plan,
+            told,
+            ends_in,
+        }
     })
 }
 
@@ -220,8 +227,18 @@ pub fn command(
         Act::Plan { plan, reset } => {
             scene.change("manual", Some(PLANS[*plan].0), None, *reset, None)
         }
-        Act::Subscription { by, plan, told } => {
-            scene.change(by, plan.map(|plan| PLANS[plan].0), *told, false, None)
+        Act::Subscription {
+            by,
+            plan,
+            told,
+            ends_in,
+        } => {
+            let plan = plan.map(|plan| PLANS[plan].0);
+            let mut change = scene.change(by, plan, *told, false, None);
+            if let Command::ChangePlan { ends_at, .. } = &mut change {
+                *ends_at = ends_in.map(|span| now.plus(Duration::from_millis(span.unsigned_abs())));
+            }
+            change
         }
         Act::Sweep => Command::Sweep {
             written_through: scene.state.as_ref().map_or(0, |state| state.revision),
