@@ -22,7 +22,7 @@ use crate::state::{CurrentPeriod, SCHEMA, State};
 use crate::time::{Instant, Minutes};
 
 /// No month is shorter.
-const SHORTEST_MONTH: Duration = Duration::from_hours(28 * 24);
+pub(crate) const SHORTEST_MONTH: Duration = Duration::from_hours(28 * 24);
 
 /// Brings the period and the running session in line with the grants as they are at `now`. `before` is the plan that was in
 /// force until now: what is closed was used on it.

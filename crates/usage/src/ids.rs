@@ -120,6 +120,12 @@ impl WriteId {
     pub fn from_bits(bits: u64) -> Self {
         Self(format!("{bits:016x}"))
     }
+
+    /// The mark of one attempt at the write, so that its writer can tell which of several was carried out.
+    #[must_use]
+    pub fn attempt(&self, number: usize) -> Self {
+        Self(format!("{}.{number}", self.0))
+    }
 }
 
 /// The id of a voice session, a UUID that whoever starts the session draws.

@@ -1,12 +1,14 @@
-//! Section 5 of the design: when a user's alarm is to fire.
+//! When a user's alarm is to fire.
 
 mod scene;
 
 use scene::Scene;
-use talktime_usage::{Command, Instant, LedgerWrite, next_alarm, rows_to_write, settle::settle};
+use talktime_usage::alarm::{ARCHIVE_SPREAD, Alarm};
+use talktime_usage::{Command, LedgerWrite, State, UserId};
+use talktime_usage::{next_alarm, rows_to_write, settle::settle};
 
 /// When the alarm is set after a story, by somebody who looks at `time`.
-fn alarm(scene: &Scene, time: &str) -> Option<Instant> {
+fn alarm(scene: &Scene, time: &str) -> Option<Alarm> {
     let now = scene.when(time);
     let mut state = scene.state.clone()?;
     settle(&mut state, now, &scene.policy);
@@ -17,11 +19,17 @@ fn alarm(scene: &Scene, time: &str) -> Option<Instant> {
 fn check(story: &str, time: &str, expected: Option<&str>) {
     let mut scene = Scene::new();
     scene.play(story);
-    assert_eq!(
-        alarm(&scene, time),
-        expected.map(|at| scene.when(at)),
-        "{story}, then {time}"
-    );
+    let alarm = alarm(&scene, time);
+    let expected = expected.map(|at| scene.when(at));
+    let context = format!("{story}, then {time}: {alarm:?}");
+    match alarm.filter(|alarm| !alarm.urgent) {
+        // Only to archive: some time after the period's end.
+        Some(Alarm { at, .. }) => assert!(
+            expected.is_some_and(|end| end <= at && at.since(end) < ARCHIVE_SPREAD),
+            "{context}"
+        ),
+        None => assert_eq!(alarm.map(|alarm| alarm.at), expected, "{context}"),
+    }
 }
 
 #[test]
@@ -75,7 +83,7 @@ fn after_a_session_the_alarm_fires_until_all_is_written_and_archived() {
             scene.play(story);
             let alarm = alarm(&scene, time);
             assert!(
-                alarm.is_none_or(|at| at > scene.when(time)),
+                alarm.is_none_or(|alarm| alarm.at > scene.when(time)),
                 "{story}, then {time}: {alarm:?}"
             );
         }
@@ -96,7 +104,9 @@ fn alarms_alone_bring_everything_to_rest() {
         let mut now = scene.state.as_ref().expect("a user").instant;
         let mut fired = 0;
         // A sweep each 30 s of an hour at the most, and a few for the end of the month.
-        while let Some(at) = next_alarm(scene.state.as_ref().expect("a user"), now, &scene.policy) {
+        while let Some(Alarm { at, .. }) =
+            next_alarm(scene.state.as_ref().expect("a user"), now, &scene.policy)
+        {
             assert!(at > now, "{story}: {at:?} after {now:?}");
             now = at;
             scene.sweep(now);
@@ -174,4 +184,42 @@ fn a_sweep_writes_how_the_running_session_stands_now() {
     assert_eq!(minutes("4:10"), [(true, 1), (false, 3), (false, 4)]);
     // It has fallen silent: only what the outbox has is sure.
     assert_eq!(minutes("30:00").len(), 3);
+}
+
+#[test]
+fn the_end_of_the_month_comes_to_users_one_after_another() {
+    let mut scene = Scene::new();
+    scene.play("0:00 basic, 1:00 sweep");
+    let state = scene.state.clone().expect("a user");
+    let mut hours = [0_u32; 6];
+    for number in 0..600 {
+        let state = State {
+            user: UserId::parse(&format!("user-{number}")).expect("an id"),
+            ..state.clone()
+        };
+        let alarm = next_alarm(&state, state.instant, &scene.policy).expect("to archive");
+        assert!(!alarm.urgent);
+        let after = alarm.at.since(state.period.bounds.end());
+        hours[usize::try_from(after.as_secs() / 3_600).expect("small")] += 1;
+    }
+    assert!(hours.iter().all(|users| *users > 60), "{hours:?}");
+}
+
+#[test]
+fn a_period_that_only_the_look_of_a_sweep_opens_is_not_written_ahead() {
+    let mut scene = Scene::at("2026-11-30T23:50:00");
+    scene.play("0:00 basic, 0:00 start, 9:00 beat");
+    let state = scene.state.clone().expect("a user");
+    let periods = |time: &str| {
+        rows_to_write(&state, scene.when(time), &scene.policy)
+            .into_iter()
+            .filter_map(|row| match row {
+                LedgerWrite::Period(row) => Some((row.id, row.minutes_used.get())),
+                LedgerWrite::Session(_) => None,
+            })
+            .collect::<Vec<_>>()
+    };
+    let november = state.period.id.clone();
+    assert_eq!(periods("9:30"), [(november.clone(), 10)]);
+    assert_eq!(periods("10:30"), [(november, 0)], "as the outbox has it");
 }
