@@ -29,7 +29,7 @@ impl Guest for Alarm {
     async fn handle_cron_event(_: Metadata) -> Result<(), Error> {
         match run().await {
             Ok(report) => {
-                if report.swept + report.failed > 0 {
+                if report.swept + report.failed + report.pruned > 0 {
                     println!("{report}");
                 }
                 Ok(())
@@ -47,7 +47,8 @@ async fn run() -> Result<SweepReport, String> {
     let documents = SpinKeyValue::open().map_err(|error| error.to_string())?;
     let ledger = SpinSqlite::default();
     let users = Users::new(&documents, &ledger, &settings.policy);
-    sweep(&users, settings.sweep_batch, RESERVE_ALONE)
+    // Nobody can say here that a clock which jumped is right; if it goes on, it is believed in a while.
+    sweep(&users, settings.sweep_order(RESERVE_ALONE, false))
         .await
         .map_err(|error| error.to_string())
 }

@@ -5,7 +5,7 @@ mod plan_update;
 mod relayed;
 
 use spin_sdk::http::IntoResponse;
-use talktime_api::internal::{SweepAnswer, UpdatePlanAnswer, UpdatePlanBody};
+use talktime_api::internal::{SweepAnswer, SweepBody, UpdatePlanAnswer, UpdatePlanBody};
 use talktime_api::session::StatusAnswer;
 use talktime_http::Verb::{Get, Post};
 use talktime_http::{Answer, Problem, Request, Service};
@@ -48,8 +48,9 @@ async fn answer(route: Route, mut request: Request) -> Result<Answer, Problem> {
             update_plan(&users, &body, &request).await
         }
         Route::Alarm => {
-            let report = sweep(&users, settings.sweep_batch, RESERVE_SHARED).await?;
-            Answer::ok(&SweepAnswer::from(report))
+            let body: SweepBody = request.json().await?;
+            let order = settings.sweep_order(RESERVE_SHARED, body.force);
+            Answer::ok(&SweepAnswer::from(sweep(&users, order).await?))
         }
         Route::User => look_up::user(&users, request.path_id()).await,
         Route::Overview => look_up::overview(&ledger).await,

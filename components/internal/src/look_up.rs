@@ -36,10 +36,12 @@ pub async fn overview(ledger: &SpinSqlite) -> Result<Answer, Problem> {
     let now = now();
     Answer::ok(&OverviewAnswer {
         server_time: now.into(),
+        active_sessions_total: ledger.count_running(now).await?,
         active_sessions: from_all(ledger.running_sessions(now).await?, SessionAnswer::from),
         minutes_by_plan: from_all(ledger.minutes_by_plan(now).await?, PlanTally::from),
         ended_by_reason: from_all(ledger.ended_by_reason(now).await?, ReasonTally::from),
         daily_minutes: from_all(ledger.minutes_by_day(now).await?, DayTally::from),
+        unmapped_webhooks_total: webhook_events::count_unmapped(ledger, now).await?,
         unmapped_webhooks: from_all(
             webhook_events::unmapped(ledger, UNMAPPED_SHOWN, now).await?,
             WebhookEventAnswer::from,

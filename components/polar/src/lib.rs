@@ -18,7 +18,8 @@ use talktime_http::{
     write_id_from,
 };
 use talktime_store::{
-    ApplyError, Settings, SpinKeyValue, SpinSqlite, StoreError, Users, WriteMark, webhook_events,
+    ApplyError, Settings, SpinKeyValue, SpinSqlite, StoreError, Users, WriteMark, pseudonym,
+    webhook_events,
 };
 use talktime_usage::{Catalogue, Command, PlanOutcome, Policy, Repeat, Reply, UserId};
 
@@ -151,7 +152,7 @@ async fn apply(
         Ok(_) => Ok(Done::now(WebhookOutcome::Outdated)),
         // Sent again at once, it would fail again, and ten failures in a row disable the endpoint for all users.
         Err(error @ (ApplyError::Refused(_) | ApplyError::Store(StoreError::Unreadable(_)))) => {
-            eprintln!("webhook {event} failed for user {user}: {error}");
+            eprintln!("webhook {event} failed for {}: {error}", pseudonym(user));
             Ok(Done::now(WebhookOutcome::Failed))
         }
         Err(error) => Err(error.into()),

@@ -73,6 +73,14 @@ pub struct UpdatePlanAnswer {
     pub status: StatusAnswer,
 }
 
+/// The body of `POST /api/internal/alarm`; nothing need be there.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, ToSchema)]
+pub struct SweepBody {
+    /// Whether to sweep although the clock is far ahead of the last sweep: an operator's word that it is right.
+    #[serde(default)]
+    pub force: bool,
+}
+
 /// `POST /api/internal/alarm`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 pub struct SweepAnswer {
@@ -86,6 +94,8 @@ pub struct SweepAnswer {
     pub archived: u64,
     /// Users whose handling failed; they are tried again later.
     pub failed: u64,
+    /// Rows that it deleted because they are older than is kept.
+    pub pruned: u64,
     /// Users whose alarm is still due.
     pub remaining: u64,
 }
@@ -98,6 +108,7 @@ impl From<SweepReport> for SweepAnswer {
             ended: report.ended,
             archived: report.archived,
             failed: report.failed,
+            pruned: report.pruned,
             remaining: report.remaining,
         }
     }
@@ -191,6 +202,8 @@ impl From<PeriodRecord> for PeriodAnswer {
 pub struct OverviewAnswer {
     /// When all this was true.
     pub server_time: Timestamp,
+    /// How many sessions the ledger believes to run.
+    pub active_sessions_total: u64,
     /// Sessions that the ledger believes to run, newest first, 50 at most.
     pub active_sessions: Vec<SessionAnswer>,
     /// Users and minutes of the current periods.
@@ -199,7 +212,9 @@ pub struct OverviewAnswer {
     pub ended_by_reason: Vec<ReasonTally>,
     /// Minutes of each of the last 30 days.
     pub daily_minutes: Vec<DayTally>,
-    /// Webhook events that no user or product is known for, newest first.
+    /// How many webhook events there are that no user or product is known for.
+    pub unmapped_webhooks_total: u64,
+    /// Webhook events that no user or product is known for, newest first, 50 at most.
     pub unmapped_webhooks: Vec<WebhookEventAnswer>,
     /// The alarms.
     pub alarms: AlarmsAnswer,

@@ -1,6 +1,6 @@
 //! Refusals of the domain and failures of the stores, as the problems that callers see.
 
-use talktime_store::{ApplyError, StoreError};
+use talktime_store::{ApplyError, StoreError, SweepError};
 use talktime_usage::Refusal;
 
 use crate::problem::{Code, Problem};
@@ -43,6 +43,26 @@ impl From<ApplyError> for Problem {
         match error {
             ApplyError::Refused(refusal) => refusal.into(),
             ApplyError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<SweepError> for Problem {
+    fn from(error: SweepError) -> Self {
+        match error {
+            SweepError::ClockSuspect {
+                clock,
+                newest,
+                believed_at,
+            } => Self::new(
+                Code::ClockSuspect,
+                "The clock is far ahead of the last sweep; if it is right, send {\"force\": true}",
+            )
+            .member("clock", clock.to_rfc3339())
+            .member("newest", newest.to_rfc3339())
+            .member("believedAt", believed_at.to_rfc3339())
+            .internal_message(error),
+            SweepError::Store(error) => error.into(),
         }
     }
 }

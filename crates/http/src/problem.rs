@@ -79,6 +79,8 @@ codes! {
     SessionActive = "session_active", CONFLICT, "A session is running";
     /// The body did not arrive in time.
     BodyTimeout = "body_timeout", REQUEST_TIMEOUT, "Body too slow";
+    /// The clock of a sweep is far ahead of the last sweep's; the members `clock`, `newest` and `believedAt` tell.
+    ClockSuspect = "clock_suspect", CONFLICT, "Clock suspect";
     /// The body is larger than its route takes.
     BodyTooLarge = "body_too_large", PAYLOAD_TOO_LARGE, "Body too large";
     /// Too many requests of this kind by this user; `Retry-After` says when again.

@@ -4,6 +4,15 @@ use talktime_usage::UserId;
 
 use crate::error::StoreError;
 
+/// What a call does to the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// It reads.
+    Read,
+    /// It swaps.
+    Write,
+}
+
 /// A store of one byte document for each user.
 pub trait Documents {
     /// A reading that the next swap compares with.
@@ -20,6 +29,10 @@ pub trait Documents {
 
     /// How many more swaps this instance of the component can make.
     fn swaps_left(&self) -> u32;
+
+    /// Whether such a call found the store locked a moment ago, after a long wait. The next one would wait as long, and
+    /// all those behind it.
+    fn found_locked(&self, access: Access) -> bool;
 
     /// Replaces what the claim read. Whether that happened is *not* told reliably by every store (Spin's Redis store
     /// always says it did not; its `SQLite` store replaces unconditionally where nothing was read): callers read the

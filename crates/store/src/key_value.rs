@@ -1,11 +1,13 @@
 //! [`Documents`] on Spin's key-value store.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::time::Duration;
 
 use talktime_usage::UserId;
 
-use crate::documents::Documents;
+use crate::documents::{Access, Documents};
 use crate::error::StoreError;
+use crate::time::{HostTime, Time};
 
 mod bindings {
     #![allow(missing_docs, clippy::pedantic, unused_qualifications, unsafe_code)]
@@ -30,6 +32,35 @@ const SWAPS_MAX: u32 = 256;
 
 /// The swaps that this instance has made.
 static SWAPS: AtomicU32 = AtomicU32::new(0);
+
+/// A call that fails after that long has waited for another process's lock: on `SQLite` Spin waits for five seconds within
+/// one call, during which nothing else of this instance runs, and no other call to the store on this machine.
+const LONG_WAIT: Duration = Duration::from_secs(1);
+
+/// For how long nobody else of this instance tries after such a call.
+const LOCKED_FOR: Duration = Duration::from_secs(2);
+
+/// Until when, by the clock of [`HostTime::elapsed`], reads and writes are not tried, in milliseconds.
+static LOCKED_UNTIL: [AtomicU64; 2] = [AtomicU64::new(0), AtomicU64::new(0)];
+
+fn elapsed_millis() -> u64 {
+    u64::try_from(HostTime.elapsed().as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Makes a call, and remembers whether it found the store locked.
+fn watched<T, E: Into<StoreError>>(
+    access: Access,
+    call: impl FnOnce() -> Result<T, E>,
+) -> Result<T, StoreError> {
+    let began = HostTime.elapsed();
+    let outcome = call().map_err(Into::into);
+    let waited = HostTime.elapsed().saturating_sub(began);
+    if waited >= LONG_WAIT && matches!(outcome, Err(StoreError::Busy(_))) {
+        let locked_millis = u64::try_from(LOCKED_FOR.as_millis()).unwrap_or(0);
+        LOCKED_UNTIL[access as usize].store(elapsed_millis() + locked_millis, Ordering::Relaxed);
+    }
+    outcome
+}
 
 /// The user documents in the store `default`, under keys `user:{id}`.
 pub struct SpinKeyValue {
@@ -56,12 +87,12 @@ impl Documents for SpinKeyValue {
     type Claim = Cas;
 
     async fn read(&self, user: &UserId) -> Result<Option<Vec<u8>>, StoreError> {
-        Ok(self.bucket.get(&key(user))?)
+        watched(Access::Read, || self.bucket.get(&key(user)))
     }
 
     async fn claim(&self, user: &UserId) -> Result<(Option<Vec<u8>>, Cas), StoreError> {
         let cas = Cas::new(&self.bucket, &key(user))?;
-        let document = cas.current()?;
+        let document = watched(Access::Read, || cas.current())?;
         Ok((document, cas))
     }
 
@@ -69,12 +100,16 @@ impl Documents for SpinKeyValue {
         SWAPS_MAX.saturating_sub(SWAPS.load(Ordering::Relaxed))
     }
 
+    fn found_locked(&self, access: Access) -> bool {
+        elapsed_millis() < LOCKED_UNTIL[access as usize].load(Ordering::Relaxed)
+    }
+
     async fn swap(&self, claim: Cas, document: &[u8]) -> Result<(), StoreError> {
         SWAPS.fetch_add(1, Ordering::Relaxed);
-        match swap(claim, document) {
+        watched(Access::Write, || match swap(claim, document) {
             Ok(()) | Err(CasError::CasFailed(_)) => Ok(()),
-            Err(CasError::StoreError(error)) => Err(error.into()),
-        }
+            Err(CasError::StoreError(error)) => Err(error),
+        })
     }
 }
 

@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
-use talktime_usage::{Instant, LedgerWrite, State, UserId, WriteId};
+use talktime_usage::alarm::Alarm;
+use talktime_usage::{Instant, LedgerFacts, LedgerWrite, SessionId, State, UserId, WriteId};
 
 use crate::error::StoreError;
+use crate::sweep_clock::SweepClock;
 
 /// How long the creator of a user has before another may take over.
 pub const SEEDING_LEASE: Duration = Duration::from_secs(10);
@@ -18,13 +20,33 @@ pub struct DueAlarm {
     /// Whose.
     pub user: UserId,
     /// The mark of whoever set it: if it is another by the time that the sweep is done, a newer alarm was set.
-    pub token: String,
+    pub token: Option<String>,
     /// How many sweeps of it failed in a row.
     pub failures: u32,
 }
 
+/// Alarms that a sweep has claimed at once.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Claimed {
+    /// The alarms.
+    pub alarms: Vec<DueAlarm>,
+    /// Until when nobody else claims them.
+    pub until: Option<Instant>,
+    /// Rows of `users` whose id is none. They are put off, for an operator to look at.
+    pub unreadable: u64,
+}
+
+/// How the ledger took rows that it was to write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Written {
+    /// It has them, or rows that say the same or more of the same state.
+    Rows,
+    /// It was told of a newer state than the one that these rows are of: the document was put back in time.
+    NewerKnown,
+}
+
 /// What precedes the mark of a sweep, as opposed to that of a write.
-const SWEPT: &str = "swept:";
+pub(crate) const SWEPT: &str = "swept:";
 
 impl DueAlarm {
     /// The token that a sweep leaves. Each has its own, so that one whose lease has run out cannot undo a later one.
@@ -34,8 +56,15 @@ impl DueAlarm {
 
     /// Whether the write that the alarm was set for is not in the state: it is set before the state is changed.
     pub(crate) fn is_ahead_of(&self, state: Option<&State>) -> bool {
+        let Some(token) = self
+            .token
+            .as_deref()
+            .filter(|token| !token.starts_with(SWEPT))
+        else {
+            return false;
+        };
         let is_made = |write| state.is_some_and(|state| state.has_write(&write));
-        !self.token.starts_with(SWEPT) && !WriteId::parse(&self.token).is_ok_and(is_made)
+        !WriteId::parse(token).is_ok_and(is_made)
     }
 }
 
@@ -51,6 +80,22 @@ pub trait Ledger {
         alarm_at: Instant,
     ) -> impl Future<Output = Result<Option<Instant>, StoreError>>;
 
+    /// Whether nobody has asked to create the user since this caller did.
+    fn is_creator(
+        &self,
+        user: &UserId,
+        token: &str,
+        now: Instant,
+    ) -> impl Future<Output = Result<bool, StoreError>>;
+
+    /// What is known of a user, and of this session of his among others; `None` of one never heard of.
+    fn facts(
+        &self,
+        user: &UserId,
+        session: Option<SessionId>,
+        now: Instant,
+    ) -> impl Future<Output = Result<Option<LedgerFacts>, StoreError>>;
+
     /// Makes the user's alarm fire at `at` or earlier.
     fn set_alarm(
         &self,
@@ -60,27 +105,37 @@ pub trait Ledger {
         at: Instant,
     ) -> impl Future<Output = Result<(), StoreError>>;
 
-    /// Inserts rows or brings them up to date, each by one statement that an older row cannot undo.
+    /// Inserts rows or brings them up to date, each by one statement that an older row cannot undo. A row that cannot be
+    /// written does not keep those after it from being written.
     fn write(
         &self,
         user: &UserId,
         rows: &[LedgerWrite],
         now: Instant,
-    ) -> impl Future<Output = Result<(), StoreError>>;
+    ) -> impl Future<Output = Result<Written, StoreError>>;
 
-    /// Claims up to `most` alarms that are due, for [`SWEEP_LEASE`].
+    /// Claims up to `most` alarms that are due, for [`SWEEP_LEASE`]: first those that somebody waits for.
     fn claim_due(
         &self,
         now: Instant,
         most: u32,
-    ) -> impl Future<Output = Result<Vec<DueAlarm>, StoreError>>;
+    ) -> impl Future<Output = Result<Claimed, StoreError>>;
+
+    /// Gives back alarms that were claimed until then and not looked at.
+    fn hand_back(
+        &self,
+        alarms: &[DueAlarm],
+        until: Instant,
+        now: Instant,
+    ) -> impl Future<Output = Result<(), StoreError>>;
 
     /// Ends a claim: the alarm is set to `next` with the mark of the sweep, unless a newer one was set meanwhile.
     fn finish_alarm(
         &self,
         alarm: &DueAlarm,
         sweep: &WriteId,
-        next: Option<Instant>,
+        next: Option<Alarm>,
+        now: Instant,
     ) -> impl Future<Output = Result<(), StoreError>>;
 
     /// Ends a claim whose work failed: the alarm is tried again at `next`, and the failure counted.
@@ -88,72 +143,30 @@ pub trait Ledger {
         &self,
         alarm: &DueAlarm,
         next: Instant,
+        now: Instant,
     ) -> impl Future<Output = Result<(), StoreError>>;
 
     /// How many alarms are due, claimed ones included.
     fn count_due(&self, now: Instant) -> impl Future<Output = Result<u64, StoreError>>;
-}
 
-/// The ledger of a component that is granted none. It serves commands that give the ledger nothing to hear of, such as a
-/// mint: to be told of no rows is fine, anything else is an error, so that a wrong use is seen and loses nothing.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct NoLedger;
-
-impl NoLedger {
-    fn refuse<T>() -> Result<T, StoreError> {
-        Err(StoreError::Unavailable(
-            "this component is granted no ledger".to_owned(),
-        ))
-    }
-}
-
-impl Ledger for NoLedger {
-    async fn claim_creation(
+    /// What sweeps know of the time; `None` before the first.
+    fn sweep_clock(
         &self,
-        _: &UserId,
-        _: &str,
-        _: Instant,
-        _: Instant,
-    ) -> Result<Option<Instant>, StoreError> {
-        Self::refuse()
-    }
+        now: Instant,
+    ) -> impl Future<Output = Result<Option<SweepClock>, StoreError>>;
 
-    async fn set_alarm(
+    /// Keeps what this sweep knows of the time.
+    fn set_sweep_clock(
         &self,
-        _: &UserId,
-        _: &str,
-        _: Instant,
-        _: Instant,
-    ) -> Result<(), StoreError> {
-        Self::refuse()
-    }
+        clock: SweepClock,
+        now: Instant,
+    ) -> impl Future<Output = Result<(), StoreError>>;
 
-    async fn write(&self, _: &UserId, rows: &[LedgerWrite], _: Instant) -> Result<(), StoreError> {
-        if rows.is_empty() {
-            Ok(())
-        } else {
-            Self::refuse()
-        }
-    }
-
-    async fn claim_due(&self, _: Instant, _: u32) -> Result<Vec<DueAlarm>, StoreError> {
-        Self::refuse()
-    }
-
-    async fn finish_alarm(
+    /// Deletes up to `most` rows of each kind that were final before `before`, and says how many went.
+    fn prune(
         &self,
-        _: &DueAlarm,
-        _: &WriteId,
-        _: Option<Instant>,
-    ) -> Result<(), StoreError> {
-        Self::refuse()
-    }
-
-    async fn retry_alarm(&self, _: &DueAlarm, _: Instant) -> Result<(), StoreError> {
-        Self::refuse()
-    }
-
-    async fn count_due(&self, _: Instant) -> Result<u64, StoreError> {
-        Self::refuse()
-    }
+        before: Instant,
+        most: u32,
+        now: Instant,
+    ) -> impl Future<Output = Result<u64, StoreError>>;
 }

@@ -2,29 +2,43 @@
 //!
 //! [`Users`] is the heart: it runs a command inside a compare-and-swap loop, and tells the ledger. [`sweep`](mod@sweep)
 //! does the same for alarms that are due. Both know two narrow interfaces only, [`Documents`] and [`Ledger`]; which
-//! store is behind them is decided in [`key_value`] and [`sqlite`], the two modules that touch Spin.
+//! store is behind them is decided in [`key_value`] and [`sql`], the two modules that touch Spin.
 //!
 //! The order of every change is: set the alarm, swap the document (that is the commit), tell the ledger. A crash between
 //! any two leaves an alarm that finishes the work from the document's outbox.
 
 pub mod backoff;
+mod creation;
 pub mod documents;
 pub mod error;
+mod facts;
 pub mod key_value;
 pub mod ledger;
 pub mod migrations;
+pub mod no_ledger;
+pub mod pseudonym;
 pub mod report;
+mod retention;
+mod rows;
 pub mod settings;
+pub mod sql;
 pub mod sqlite;
 pub mod sweep;
+pub mod sweep_clock;
+#[cfg(test)]
+mod testing;
+pub mod time;
 pub mod users;
 pub mod webhook_events;
+mod writer;
 
 pub use documents::Documents;
 pub use error::StoreError;
 pub use key_value::SpinKeyValue;
-pub use ledger::{Ledger, NoLedger};
+pub use ledger::Ledger;
+pub use no_ledger::NoLedger;
+pub use pseudonym::pseudonym;
 pub use settings::Settings;
 pub use sqlite::SpinSqlite;
-pub use sweep::{SweepReport, sweep};
+pub use sweep::{SweepError, SweepOrder, SweepReport, sweep};
 pub use users::{ApplyError, Users, WriteMark};

@@ -1,12 +1,13 @@
 //! The ledger's schema: numbered files, applied by whoever finds that they are missing.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 
 use spin_sdk::sqlite::Value;
 use talktime_usage::Instant;
 
 use crate::error::StoreError;
-use crate::sqlite::SpinSqlite;
+use crate::sql::{Sql, optional};
+use crate::sqlite::SqlLedger;
 
 struct Migration {
     version: i64,
@@ -14,27 +15,47 @@ struct Migration {
 }
 
 /// All migrations, in order. A new file is added here and never changed afterwards.
-const MIGRATIONS: [Migration; 1] = [Migration {
-    version: 1,
-    sql: include_str!("../../../migrations/0001_ledger.sql"),
-}];
+const MIGRATIONS: [Migration; 2] = [
+    Migration {
+        version: 1,
+        sql: include_str!("../../../migrations/0001_ledger.sql"),
+    },
+    Migration {
+        version: 2,
+        sql: include_str!("../../../migrations/0002_running_first_and_retention.sql"),
+    },
+];
 
-/// Whether this instance has seen the newest schema. It is not asked again then: schemas do not go back.
-static UP_TO_DATE: AtomicBool = AtomicBool::new(false);
+/// The version that this code reads and writes.
+const NEWEST: i64 = MIGRATIONS[MIGRATIONS.len() - 1].version;
 
 /// Applies what is missing, once for each instance. Several instances may do so at once: each statement can run twice.
-pub(crate) async fn apply_missing(ledger: &SpinSqlite, now: Instant) -> Result<(), StoreError> {
-    if UP_TO_DATE.load(Ordering::Relaxed) {
+pub(crate) async fn apply_missing<C: Sql>(
+    ledger: &SqlLedger<C>,
+    now: Instant,
+) -> Result<(), StoreError> {
+    let seen = ledger.sql.schema_seen();
+    if seen.load(Ordering::Relaxed) {
         return Ok(());
     }
-    let applied = applied_version(ledger).await;
+    let applied = applied_version(ledger).await?;
+    if applied > NEWEST {
+        return Err(StoreError::Unreadable(format!(
+            "the ledger has schema version {applied}, and this version of Talktime knows {NEWEST}: a later one was here, \
+             whose rows it might damage. Run that one, or restore the ledger from before it"
+        )));
+    }
     if applied == 0 {
         // Kept in the file, so once is enough; a libSQL server has a mode of its own and may refuse.
         let _ = ledger.execute("PRAGMA journal_mode = WAL", []).await;
     }
     for migration in MIGRATIONS.iter().filter(|m| m.version > applied) {
         for statement in statements(migration.sql) {
-            ledger.execute(statement, []).await?;
+            match ledger.execute(statement, []).await {
+                // SQLite has no "ADD COLUMN IF NOT EXISTS": the column is there, which is what was wanted.
+                Err(StoreError::Unavailable(why)) if why.contains("duplicate column name") => {}
+                result => drop(result?),
+            }
         }
         ledger
             .execute(
@@ -46,38 +67,31 @@ pub(crate) async fn apply_missing(ledger: &SpinSqlite, now: Instant) -> Result<(
             )
             .await?;
     }
-    UP_TO_DATE.store(true, Ordering::Relaxed);
+    seen.store(true, Ordering::Relaxed);
     Ok(())
 }
 
-/// The newest version applied; 0 for a database that has none, where the query fails for want of the table.
-async fn applied_version(ledger: &SpinSqlite) -> i64 {
-    ledger
+/// The newest version applied; 0 for a database that has no table of versions. Any other failure is one: a database that
+/// is locked is not an empty one.
+async fn applied_version<C: Sql>(ledger: &SqlLedger<C>) -> Result<i64, StoreError> {
+    let rows = ledger
         .execute("SELECT MAX(version) FROM schema_version", [])
-        .await
-        .ok()
-        .and_then(|rows| rows.first().and_then(|row| row.get(0)))
-        .unwrap_or(0)
+        .await;
+    match rows {
+        Err(StoreError::Unavailable(why)) if why.contains("no such table") => Ok(0),
+        rows => match rows?.first() {
+            Some(row) => Ok(optional(row, 0)?.unwrap_or(0)),
+            None => Ok(0),
+        },
+    }
 }
 
 /// The statements of a file: each ends with a semicolon at the end of a line. A host runs one statement a call.
-fn statements(sql: &str) -> impl Iterator<Item = &str> {
+pub(crate) fn statements(sql: &str) -> impl Iterator<Item = &str> {
     sql.split(";\n")
         .map(str::trim)
         .filter(|statement| !statement.is_empty())
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn files_are_split_into_their_statements() {
-        let found: Vec<_> = statements(MIGRATIONS[0].sql).collect();
-        assert!(found.iter().all(|statement| !statement.ends_with(';')));
-        assert_eq!(
-            found.iter().filter(|s| s.contains("CREATE TABLE")).count(),
-            5
-        );
-    }
-}
+mod tests;

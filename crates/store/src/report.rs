@@ -6,7 +6,11 @@ use spin_sdk::sqlite::{RowResult, Value};
 use talktime_usage::{Instant, Minutes, UserId};
 
 use crate::error::StoreError;
-use crate::sqlite::{SpinSqlite, seconds, text};
+use crate::sql::{
+    Sql, optional, optional_instant, optional_text, required, required_instant, required_minutes,
+    required_text, seconds, text,
+};
+use crate::sqlite::SqlLedger;
 
 /// How many rows of a kind an operator is shown.
 const ROWS_SHOWN: i64 = 50;
@@ -76,7 +80,7 @@ pub struct AlarmTally {
     pub oldest_due: Duration,
 }
 
-impl SpinSqlite {
+impl<C: Sql> SqlLedger<C> {
     /// A user's latest sessions, newest first.
     ///
     /// # Errors
@@ -86,44 +90,40 @@ impl SpinSqlite {
         user: &UserId,
         now: Instant,
     ) -> Result<Vec<SessionRecord>, StoreError> {
-        self.sessions(now, "user_id = ?1", text(user.as_str()))
+        self.sessions(now, "user_id = ?1", Some(text(user.as_str())))
             .await
     }
 
-    /// The sessions that the ledger believes to run, newest first.
+    /// The latest of the sessions that the ledger believes to run, newest first.
     ///
     /// # Errors
     /// When the ledger cannot be read.
     pub async fn running_sessions(&self, now: Instant) -> Result<Vec<SessionRecord>, StoreError> {
-        // `?1` only has to be used.
-        self.sessions(now, "ended_at IS NULL AND ?1 = 0", Value::Integer(0))
-            .await
+        self.sessions(now, "ended_at IS NULL", None).await
+    }
+
+    /// How many sessions the ledger believes to run.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub async fn count_running(&self, now: Instant) -> Result<u64, StoreError> {
+        let sql = "SELECT COUNT(*) FROM usage_sessions WHERE ended_at IS NULL";
+        let rows = self.query(now, sql, []).await?;
+        rows.first().map_or(Ok(0), |row| required(row, 0))
     }
 
     async fn sessions(
         &self,
         now: Instant,
         which: &str,
-        parameter: Value,
+        parameter: Option<Value>,
     ) -> Result<Vec<SessionRecord>, StoreError> {
         let sql = format!(
             "SELECT id, user_id, started_at, ended_at, minutes_used, topic, difficulty, end_reason \
              FROM usage_sessions WHERE {which} ORDER BY started_at DESC LIMIT {ROWS_SHOWN}"
         );
-        let rows = self.query(now, &sql, [parameter]).await?;
-        Ok(rows
-            .iter()
-            .map(|row| SessionRecord {
-                id: string(row, 0),
-                user: string(row, 1),
-                started_at: instant(row, 2),
-                ended_at: row.get(3).map(Instant::from_unix_seconds),
-                minutes_used: minutes(row, 4),
-                topic: row.get::<&str>(5).map(ToOwned::to_owned),
-                difficulty: row.get::<&str>(6).map(ToOwned::to_owned),
-                end_reason: row.get::<&str>(7).map(ToOwned::to_owned),
-            })
-            .collect())
+        let rows = self.query(now, &sql, parameter).await?;
+        rows.iter().map(session).collect()
     }
 
     /// A user's latest periods, newest first.
@@ -140,18 +140,7 @@ impl SpinSqlite {
              FROM usage_periods WHERE user_id = ?1 ORDER BY period_start DESC LIMIT {ROWS_SHOWN}"
         );
         let rows = self.query(now, &sql, [text(user.as_str())]).await?;
-        Ok(rows
-            .iter()
-            .map(|row| PeriodRecord {
-                start: instant(row, 0),
-                end: instant(row, 1),
-                plan: string(row, 2),
-                minutes_used: minutes(row, 3),
-                minutes_limit: minutes(row, 4),
-                synced_at: instant(row, 5),
-                archived: row.get(6).unwrap_or(false),
-            })
-            .collect())
+        rows.iter().map(period).collect()
     }
 
     /// Users and minutes of the periods that are not over, by plan.
@@ -176,7 +165,7 @@ impl SpinSqlite {
         self.tally(
             now,
             "SELECT end_reason, COUNT(*), SUM(minutes_used) FROM usage_sessions \
-             WHERE started_at >= ?1 AND ended_at IS NOT NULL GROUP BY end_reason ORDER BY end_reason",
+             WHERE ended_at >= ?1 GROUP BY end_reason ORDER BY end_reason",
             since(now),
         )
         .await
@@ -203,14 +192,7 @@ impl SpinSqlite {
         parameter: Value,
     ) -> Result<Vec<Tally>, StoreError> {
         let rows = self.query(now, sql, [parameter]).await?;
-        Ok(rows
-            .iter()
-            .map(|row| Tally {
-                name: string(row, 0),
-                count: row.get(1).unwrap_or(0),
-                minutes: row.get(2).unwrap_or(0),
-            })
-            .collect())
+        rows.iter().map(tally).collect()
     }
 
     /// How the alarms stand.
@@ -221,19 +203,19 @@ impl SpinSqlite {
         let rows = self
             .query(
                 now,
-                "SELECT COUNT(CASE WHEN alarm_at <= ?1 THEN 1 END), COUNT(CASE WHEN failures > 0 THEN 1 END), \
-                 MIN(alarm_at) FROM users WHERE alarm_at IS NOT NULL",
+                "SELECT (SELECT COUNT(*) FROM users WHERE alarm_at <= ?1), \
+                 (SELECT COUNT(*) FROM users WHERE failures > 0), (SELECT MIN(alarm_at) FROM users)",
                 [seconds(now)],
             )
             .await?;
-        let number = |column| rows.first().and_then(|row| row.get::<u64>(column));
-        let oldest = rows.first().and_then(|row| row.get::<i64>(2));
+        let Some(row) = rows.first() else {
+            return Err(StoreError::Unreadable("no row of sums".to_owned()));
+        };
+        let oldest = optional_instant(row, 2)?;
         Ok(AlarmTally {
-            due: number(0).unwrap_or(0),
-            failing: number(1).unwrap_or(0),
-            oldest_due: oldest.map_or(Duration::ZERO, |at| {
-                now.since(Instant::from_unix_seconds(at))
-            }),
+            due: required(row, 0)?,
+            failing: required(row, 1)?,
+            oldest_due: oldest.map_or(Duration::ZERO, |at| now.since(at)),
         })
     }
 }
@@ -243,14 +225,36 @@ fn since(now: Instant) -> Value {
     Value::Integer(now.unix_seconds() - back)
 }
 
-fn string(row: &RowResult, column: usize) -> String {
-    row.get::<&str>(column).unwrap_or_default().to_owned()
+fn session(row: &RowResult) -> Result<SessionRecord, StoreError> {
+    Ok(SessionRecord {
+        id: required_text(row, 0)?,
+        user: required_text(row, 1)?,
+        started_at: required_instant(row, 2)?,
+        ended_at: optional_instant(row, 3)?,
+        minutes_used: required_minutes(row, 4)?,
+        topic: optional_text(row, 5)?,
+        difficulty: optional_text(row, 6)?,
+        end_reason: optional_text(row, 7)?,
+    })
 }
 
-fn instant(row: &RowResult, column: usize) -> Instant {
-    Instant::from_unix_seconds(row.get(column).unwrap_or(0))
+fn period(row: &RowResult) -> Result<PeriodRecord, StoreError> {
+    Ok(PeriodRecord {
+        start: required_instant(row, 0)?,
+        end: required_instant(row, 1)?,
+        plan: required_text(row, 2)?,
+        minutes_used: required_minutes(row, 3)?,
+        minutes_limit: required_minutes(row, 4)?,
+        synced_at: required_instant(row, 5)?,
+        archived: required(row, 6)?,
+    })
 }
 
-fn minutes(row: &RowResult, column: usize) -> Minutes {
-    Minutes::new(row.get(column).unwrap_or(0))
+fn tally(row: &RowResult) -> Result<Tally, StoreError> {
+    Ok(Tally {
+        name: required_text(row, 0)?,
+        count: required(row, 1)?,
+        // The sum of no rows is NULL.
+        minutes: optional(row, 2)?.unwrap_or(0),
+    })
 }

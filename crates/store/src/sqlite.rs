@@ -1,25 +1,58 @@
-//! [`Ledger`] on Spin's `SQLite`.
+//! [`Ledger`] in SQL, on Spin's `SQLite`.
 //!
 //! Every statement stands alone and may be repeated: under Spin several processes write, and transactions over several
 //! calls fail when they meet. The syntax is plain, since `libSQL`'s client parses it by itself.
 
-use std::cell::OnceCell;
+use std::time::Duration;
 
-use spin_sdk::sqlite::{Connection, RowResult, Value};
-use talktime_usage::{Instant, LedgerWrite, PeriodRow, SessionRow, UserId, WriteId};
+use spin_sdk::sqlite::{RowResult, Value};
+use talktime_usage::alarm::Alarm;
+use talktime_usage::{Instant, LedgerFacts, LedgerWrite, SessionId, UserId, WriteId};
 
 use crate::backoff;
 use crate::error::StoreError;
-use crate::ledger::{DueAlarm, Ledger, SEEDING_LEASE, SWEEP_LEASE};
+use crate::ledger::{Claimed, DueAlarm, Ledger, SEEDING_LEASE, SWEEP_LEASE, Written};
 use crate::migrations;
+use crate::pseudonym::pseudonym_of;
+use crate::sql::{
+    SpinConnection, Sql, optional_instant, optional_text, required, required_instant, seconds,
+    seconds_up, text,
+};
+use crate::sweep_clock::{Suspect, SweepClock};
+use crate::time::{Deadline, HostTime, Time};
 
-/// The database `default`, opened when it is first needed: most requests never do.
-#[derive(Default)]
-pub struct SpinSqlite {
-    connection: OnceCell<Connection>,
+/// How long a statement is tried again for while another writer holds the database. A request makes a few, and is to be
+/// answered within five seconds.
+const TRIED_FOR: Duration = Duration::from_secs(1);
+
+/// For how long an id that is none is put off.
+const UNREADABLE_PUT_OFF: Duration = Duration::from_hours(24);
+
+/// The ledger in the database that components are granted.
+pub type SpinSqlite = SqlLedger<SpinConnection>;
+
+/// The ledger in a database.
+pub struct SqlLedger<C> {
+    pub(crate) sql: C,
+    time: &'static dyn Time,
 }
 
-impl SpinSqlite {
+impl<C: Default> Default for SqlLedger<C> {
+    fn default() -> Self {
+        Self {
+            sql: C::default(),
+            time: &HostTime,
+        }
+    }
+}
+
+impl<C: Sql> SqlLedger<C> {
+    /// The ledger in that database, with clocks of its own.
+    #[cfg(test)]
+    pub(crate) fn new(sql: C, time: &'static dyn Time) -> Self {
+        Self { sql, time }
+    }
+
     /// Runs one statement and gives its rows. A lock that another writer holds is waited for, within bounds.
     pub(crate) async fn execute(
         &self,
@@ -27,39 +60,21 @@ impl SpinSqlite {
         parameters: impl IntoIterator<Item = Value>,
     ) -> Result<Vec<RowResult>, StoreError> {
         let parameters: Vec<Value> = parameters.into_iter().collect();
+        let deadline = Deadline::after(TRIED_FOR, self.time);
         let mut waits = backoff::locked();
         loop {
-            let error = match self.try_execute(sql, &parameters).await {
+            let error = match self.sql.run(sql, &parameters).await {
                 Ok(rows) => return Ok(rows),
                 Err(error) => error,
             };
-            match (error, waits.next()) {
-                (StoreError::Busy(_), Some(wait)) => spin_sdk::time::sleep(wait).await,
-                (error, _) => return Err(error),
+            let again = match (&error, waits.next()) {
+                (StoreError::Busy(_), Some(wait)) => deadline.wait(wait, self.time).await,
+                _ => false,
+            };
+            if !again {
+                return Err(error);
             }
         }
-    }
-
-    async fn try_execute(
-        &self,
-        sql: &str,
-        parameters: &[Value],
-    ) -> Result<Vec<RowResult>, StoreError> {
-        let connection = self.connection().await?;
-        let result = connection.execute(sql, parameters.iter().cloned()).await?;
-        Ok(result.collect().await?)
-    }
-
-    async fn connection(&self) -> Result<&Connection, StoreError> {
-        if let Some(connection) = self.connection.get() {
-            return Ok(connection);
-        }
-        let connection = Connection::open_default().await?;
-        // In-process SQLite wants it for every connection; a libSQL server decides by itself and may refuse.
-        if let Ok(result) = connection.execute("PRAGMA foreign_keys = ON", []).await {
-            let _ = result.collect().await;
-        }
-        Ok(self.connection.get_or_init(|| connection))
     }
 
     /// The same, once the schema is known to be there.
@@ -73,71 +88,64 @@ impl SpinSqlite {
         self.execute(sql, parameters).await
     }
 
-    async fn write_period(
+    /// Claims due alarms, those that somebody waits for or all.
+    async fn claim(
         &self,
-        user: &UserId,
-        row: &PeriodRow,
         now: Instant,
-    ) -> Result<(), StoreError> {
-        // Of one version there may be several rows while a session runs: each sweep counts further.
-        self.query(
-            now,
-            "INSERT INTO usage_periods (id, user_id, period_start, period_end, plan, minutes_used, minutes_limit, \
-             synced_at, version, archived, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?8) \
-             ON CONFLICT (id) DO UPDATE SET period_start = excluded.period_start, period_end = excluded.period_end, \
-             plan = excluded.plan, minutes_used = excluded.minutes_used, minutes_limit = excluded.minutes_limit, \
-             synced_at = excluded.synced_at, version = excluded.version, archived = excluded.archived \
-             WHERE excluded.version > usage_periods.version OR (excluded.version = usage_periods.version \
-             AND excluded.minutes_used >= usage_periods.minutes_used)",
-            [
-                text(&row.id),
-                text(user.as_str()),
-                seconds(row.period.start()),
-                seconds(row.period.end()),
-                text(row.plan.as_str()),
-                Value::Integer(row.minutes_used.get().into()),
-                Value::Integer(row.minutes_limit.get().into()),
-                seconds(now),
-                Value::Integer(i64::try_from(row.version).unwrap_or(i64::MAX)),
-                Value::Integer(row.archived.into()),
-            ],
-        )
-        .await?;
-        Ok(())
+        urgent: bool,
+        most: u32,
+    ) -> Result<Vec<RowResult>, StoreError> {
+        let which = if urgent { "alarm_urgent = 1 AND " } else { "" };
+        let sql = format!(
+            "UPDATE users SET lease_until = ?2 WHERE id IN (SELECT id FROM users WHERE {which}alarm_at <= ?1 \
+             AND lease_until <= ?1 ORDER BY alarm_at LIMIT ?3) RETURNING id, alarm_token, failures"
+        );
+        let parameters = [
+            seconds(now),
+            seconds(now.plus(SWEEP_LEASE)),
+            Value::Integer(most.into()),
+        ];
+        self.query(now, &sql, parameters).await
     }
 
-    async fn write_session(
-        &self,
-        user: &UserId,
-        row: &SessionRow,
-        now: Instant,
-    ) -> Result<(), StoreError> {
-        // A session ends once: what a row says of its end is never changed, and minutes of a running one only grow.
-        self.query(
-            now,
-            "INSERT INTO usage_sessions (id, user_id, started_at, ended_at, minutes_used, topic, difficulty, end_reason) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) \
-             ON CONFLICT (id) DO UPDATE SET ended_at = excluded.ended_at, end_reason = excluded.end_reason, \
-             minutes_used = CASE WHEN excluded.ended_at IS NULL \
-             THEN MAX(excluded.minutes_used, usage_sessions.minutes_used) ELSE excluded.minutes_used END \
-             WHERE usage_sessions.ended_at IS NULL",
-            [
-                text(&row.id.to_string()),
-                text(user.as_str()),
-                seconds(row.started_at),
-                row.ended.as_ref().map_or(Value::Null, |end| seconds(end.at)),
-                Value::Integer(row.minutes_used.get().into()),
-                row.topic.as_ref().map_or(Value::Null, |topic| text(topic.as_str())),
-                row.difficulty.map_or(Value::Null, |difficulty| text(difficulty.as_str())),
-                row.ended.as_ref().map_or(Value::Null, |end| text(end.reason.as_str())),
-            ],
-        )
-        .await?;
-        Ok(())
+    /// Puts off a row whose id is none. It was imported by hand, or is older than the rule that refuses it.
+    async fn put_off(&self, id: &str, why: &dyn std::fmt::Display, now: Instant) {
+        eprintln!(
+            "a row of users has an id that is none ({why}); its alarm is put off for a day: {}",
+            pseudonym_of(id)
+        );
+        let put_off = self
+            .query(
+                now,
+                "UPDATE users SET alarm_at = ?2, lease_until = 0, failures = failures + 1 WHERE id = ?1",
+                [text(id), seconds(now.plus(UNREADABLE_PUT_OFF))],
+            )
+            .await;
+        if let Err(error) = put_off {
+            eprintln!("it keeps its lease: {error}");
+        }
     }
 }
 
-impl Ledger for SpinSqlite {
+/// The alarm in a row of `id, alarm_token, failures`; else the id that is none, and why.
+fn due_alarm(row: &RowResult) -> Result<Result<DueAlarm, (String, String)>, StoreError> {
+    let id = required::<&str>(row, 0)?;
+    let user = match UserId::parse(id) {
+        Ok(user) => user,
+        Err(error) => return Ok(Err((id.to_owned(), error.to_string()))),
+    };
+    Ok(Ok(DueAlarm {
+        user,
+        token: optional_text(row, 1)?,
+        failures: required(row, 2)?,
+    }))
+}
+
+fn token(alarm: &DueAlarm) -> Value {
+    alarm.token.as_deref().map_or(Value::Null, text)
+}
+
+impl<C: Sql> Ledger for SqlLedger<C> {
     async fn claim_creation(
         &self,
         user: &UserId,
@@ -147,11 +155,11 @@ impl Ledger for SpinSqlite {
     ) -> Result<Option<Instant>, StoreError> {
         self.query(
             now,
-            "INSERT INTO users (id, created_at, seed_token, seed_lease_until, alarm_at, alarm_token) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?3) \
+            "INSERT INTO users (id, created_at, seed_token, seed_lease_until, alarm_at, alarm_token, alarm_urgent) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?3, 1) \
              ON CONFLICT (id) DO UPDATE SET seed_token = excluded.seed_token, \
              seed_lease_until = excluded.seed_lease_until, alarm_at = excluded.alarm_at, \
-             alarm_token = excluded.alarm_token WHERE users.seed_lease_until <= ?2",
+             alarm_token = excluded.alarm_token, alarm_urgent = 1 WHERE users.seed_lease_until <= ?2",
             [
                 text(user.as_str()),
                 seconds(now),
@@ -168,8 +176,32 @@ impl Ledger for SpinSqlite {
                 [text(user.as_str()), text(token)],
             )
             .await?;
-        let until = rows.first().and_then(|row| row.get(0));
-        Ok(until.map(Instant::from_unix_seconds))
+        rows.first().map(|row| required_instant(row, 0)).transpose()
+    }
+
+    async fn is_creator(
+        &self,
+        user: &UserId,
+        token: &str,
+        now: Instant,
+    ) -> Result<bool, StoreError> {
+        let rows = self
+            .query(
+                now,
+                "SELECT 1 FROM users WHERE id = ?1 AND seed_token = ?2",
+                [text(user.as_str()), text(token)],
+            )
+            .await?;
+        Ok(!rows.is_empty())
+    }
+
+    async fn facts(
+        &self,
+        user: &UserId,
+        session: Option<SessionId>,
+        now: Instant,
+    ) -> Result<Option<LedgerFacts>, StoreError> {
+        self.facts_of(user, session, now).await
     }
 
     async fn set_alarm(
@@ -181,9 +213,9 @@ impl Ledger for SpinSqlite {
     ) -> Result<(), StoreError> {
         self.query(
             now,
-            "INSERT INTO users (id, created_at, seed_token, seed_lease_until, alarm_at, alarm_token) \
-             VALUES (?1, ?2, ?3, 0, ?4, ?3) \
-             ON CONFLICT (id) DO UPDATE SET alarm_token = excluded.alarm_token, \
+            "INSERT INTO users (id, created_at, seed_token, seed_lease_until, alarm_at, alarm_token, alarm_urgent) \
+             VALUES (?1, ?2, ?3, 0, ?4, ?3, 1) \
+             ON CONFLICT (id) DO UPDATE SET alarm_token = excluded.alarm_token, alarm_urgent = 1, \
              alarm_at = CASE WHEN users.alarm_at IS NULL OR users.alarm_at > excluded.alarm_at \
              THEN excluded.alarm_at ELSE users.alarm_at END",
             [text(user.as_str()), seconds(now), text(token), seconds_up(at)],
@@ -197,113 +229,142 @@ impl Ledger for SpinSqlite {
         user: &UserId,
         rows: &[LedgerWrite],
         now: Instant,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Written, StoreError> {
+        let mut outcome = Ok(Written::Rows);
         for row in rows {
-            match row {
-                LedgerWrite::Period(row) => self.write_period(user, row, now).await?,
-                LedgerWrite::Session(row) => self.write_session(user, row, now).await?,
+            match self.write_row(user, row, now).await {
+                Ok(Written::Rows) => {}
+                Ok(Written::NewerKnown) => {
+                    outcome = outcome.map(|_| Written::NewerKnown);
+                }
+                // The next one would wait as long, and be as locked.
+                Err(error @ StoreError::Busy(_)) => return Err(error),
+                Err(error) => outcome = outcome.and(Err(error)),
             }
         }
-        Ok(())
+        outcome
     }
 
-    async fn claim_due(&self, now: Instant, most: u32) -> Result<Vec<DueAlarm>, StoreError> {
-        let rows = self
-            .query(
-                now,
-                "UPDATE users SET lease_until = ?2 WHERE id IN (SELECT id FROM users WHERE alarm_at <= ?1 \
-                 AND lease_until <= ?1 ORDER BY alarm_at LIMIT ?3) RETURNING id, alarm_token, failures",
-                [
-                    seconds(now),
-                    seconds(now.plus(SWEEP_LEASE)),
-                    Value::Integer(most.into()),
-                ],
-            )
-            .await?;
-        let alarm = |row: &RowResult| {
-            let id = row.get::<&str>(0).unwrap_or_default();
-            let user = UserId::parse(id)
-                .map_err(|error| StoreError::Unreadable(format!("user id {id:?}: {error}")))?;
-            Ok(DueAlarm {
-                user,
-                token: row.get::<&str>(1).unwrap_or_default().to_owned(),
-                failures: row.get(2).unwrap_or(0),
-            })
+    async fn claim_due(&self, now: Instant, most: u32) -> Result<Claimed, StoreError> {
+        let mut rows = self.claim(now, true, most).await?;
+        let left = most.saturating_sub(u32::try_from(rows.len()).unwrap_or(u32::MAX));
+        if left > 0 {
+            rows.extend(self.claim(now, false, left).await?);
+        }
+        let mut claimed = Claimed {
+            until: Some(now.plus(SWEEP_LEASE)),
+            ..Claimed::default()
         };
-        rows.iter().map(alarm).collect()
+        for row in &rows {
+            match due_alarm(row)? {
+                Ok(alarm) => claimed.alarms.push(alarm),
+                Err((id, why)) => {
+                    self.put_off(&id, &why, now).await;
+                    claimed.unreadable += 1;
+                }
+            }
+        }
+        Ok(claimed)
+    }
+
+    async fn hand_back(
+        &self,
+        alarms: &[DueAlarm],
+        until: Instant,
+        now: Instant,
+    ) -> Result<(), StoreError> {
+        let places: Vec<String> = (2..alarms.len() + 2).map(|n| format!("?{n}")).collect();
+        let sql = format!(
+            "UPDATE users SET lease_until = 0 WHERE lease_until = ?1 AND id IN ({})",
+            places.join(", ")
+        );
+        let ids = alarms.iter().map(|alarm| text(alarm.user.as_str()));
+        self.query(now, &sql, std::iter::once(seconds(until)).chain(ids))
+            .await?;
+        Ok(())
     }
 
     async fn finish_alarm(
         &self,
         alarm: &DueAlarm,
         sweep: &WriteId,
-        next: Option<Instant>,
+        next: Option<Alarm>,
+        now: Instant,
     ) -> Result<(), StoreError> {
-        self.execute(
-            "UPDATE users SET alarm_at = CASE WHEN alarm_token = ?2 THEN ?3 ELSE alarm_at END, \
-             alarm_token = CASE WHEN alarm_token = ?2 THEN ?4 ELSE alarm_token END, \
+        self.query(
+            now,
+            "UPDATE users SET alarm_at = CASE WHEN alarm_token IS ?2 THEN ?3 ELSE alarm_at END, \
+             alarm_urgent = CASE WHEN alarm_token IS ?2 THEN ?5 ELSE alarm_urgent END, \
+             alarm_token = CASE WHEN alarm_token IS ?2 THEN ?4 ELSE alarm_token END, \
              lease_until = 0, failures = 0 WHERE id = ?1",
             [
                 text(alarm.user.as_str()),
-                text(&alarm.token),
-                next.map_or(Value::Null, seconds_up),
+                token(alarm),
+                next.map_or(Value::Null, |next| seconds_up(next.at)),
                 text(&DueAlarm::token_of_sweep(sweep)),
+                Value::Integer(next.is_some_and(|next| next.urgent).into()),
             ],
         )
         .await?;
         Ok(())
     }
 
-    async fn retry_alarm(&self, alarm: &DueAlarm, next: Instant) -> Result<(), StoreError> {
-        self.execute(
-            "UPDATE users SET alarm_at = CASE WHEN alarm_token = ?2 THEN ?3 ELSE alarm_at END, \
+    async fn retry_alarm(
+        &self,
+        alarm: &DueAlarm,
+        next: Instant,
+        now: Instant,
+    ) -> Result<(), StoreError> {
+        self.query(
+            now,
+            "UPDATE users SET alarm_at = CASE WHEN alarm_token IS ?2 THEN ?3 ELSE alarm_at END, \
              lease_until = 0, failures = failures + 1 WHERE id = ?1",
-            [
-                text(alarm.user.as_str()),
-                text(&alarm.token),
-                seconds_up(next),
-            ],
+            [text(alarm.user.as_str()), token(alarm), seconds_up(next)],
         )
         .await?;
         Ok(())
     }
 
     async fn count_due(&self, now: Instant) -> Result<u64, StoreError> {
-        let rows = self
-            .query(
-                now,
-                "SELECT COUNT(*) FROM users WHERE alarm_at <= ?1",
-                [seconds(now)],
-            )
-            .await?;
-        Ok(rows.first().and_then(|row| row.get(0)).unwrap_or(0))
+        let sql = "SELECT COUNT(*) FROM users WHERE alarm_at <= ?1";
+        let rows = self.query(now, sql, [seconds(now)]).await?;
+        rows.first().map_or(Ok(0), |row| required(row, 0))
+    }
+
+    async fn sweep_clock(&self, now: Instant) -> Result<Option<SweepClock>, StoreError> {
+        let sql = "SELECT newest, suspect_since, suspect_last FROM sweep_clock WHERE id = 1";
+        let rows = self.query(now, sql, []).await?;
+        let Some(row) = rows.first() else {
+            return Ok(None);
+        };
+        let suspect = optional_instant(row, 1)?.zip(optional_instant(row, 2)?);
+        Ok(Some(SweepClock {
+            newest: required_instant(row, 0)?,
+            suspect: suspect.map(|(since, last)| Suspect { since, last }),
+        }))
+    }
+
+    async fn set_sweep_clock(&self, clock: SweepClock, now: Instant) -> Result<(), StoreError> {
+        let or_null = |at: Option<Instant>| at.map_or(Value::Null, seconds);
+        self.query(
+            now,
+            "INSERT INTO sweep_clock (id, newest, suspect_since, suspect_last) VALUES (1, ?1, ?2, ?3) \
+             ON CONFLICT (id) DO UPDATE SET newest = excluded.newest, suspect_since = excluded.suspect_since, \
+             suspect_last = excluded.suspect_last",
+            [
+                seconds(clock.newest),
+                or_null(clock.suspect.map(|suspect| suspect.since)),
+                or_null(clock.suspect.map(|suspect| suspect.last)),
+            ],
+        )
+        .await?;
+        Ok(())
+    }
+
+    async fn prune(&self, before: Instant, most: u32, now: Instant) -> Result<u64, StoreError> {
+        self.prune_rows(before, most, now).await
     }
 }
 
-pub(crate) fn text(value: &str) -> Value {
-    Value::Text(value.to_owned())
-}
-
-pub(crate) fn seconds(at: Instant) -> Value {
-    Value::Integer(at.unix_seconds())
-}
-
-/// Rounded up, for alarms: at that second the instant has surely come.
-fn seconds_up(at: Instant) -> Value {
-    let floor = at.unix_seconds();
-    Value::Integer(floor + i64::from(at.unix_millis() > floor * 1_000))
-}
-
-impl From<spin_sdk::sqlite::Error> for StoreError {
-    fn from(error: spin_sdk::sqlite::Error) -> Self {
-        use spin_sdk::sqlite::Error;
-        match error {
-            Error::NoSuchDatabase | Error::AccessDenied => Self::Unavailable(
-                "the component has no database \"default\": grant it in spin.toml".to_owned(),
-            ),
-            Error::InvalidConnection => Self::Unavailable("the connection is gone".to_owned()),
-            Error::DatabaseFull => Self::Unavailable("the database is full".to_owned()),
-            Error::Io(message) => Self::from_message(message),
-        }
-    }
-}
+#[cfg(test)]
+mod tests;

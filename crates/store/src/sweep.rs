@@ -3,15 +3,29 @@
 use std::fmt;
 use std::time::Duration;
 
+use futures_util::StreamExt;
+use futures_util::stream;
+use talktime_usage::alarm::Alarm;
 use talktime_usage::{Command, Instant, LedgerWrite, State, next_alarm, rows_to_write};
 
 use crate::documents::Documents;
 use crate::error::StoreError;
-use crate::ledger::{DueAlarm, Ledger, SEEDING_LEASE};
+use crate::ledger::{Claimed, DueAlarm, Ledger, SEEDING_LEASE, Written};
+use crate::pseudonym::pseudonym;
+use crate::sweep_clock::{BELIEVED_AFTER, SweepClock, Verdict, judge};
+use crate::time::Deadline;
 use crate::users::{ApplyError, Users, WriteMark, random_write_id};
 
-/// How long one sweep goes on claiming users. Well under the lease, and under the time that a scheduler's HTTP client waits.
+/// How long one sweep goes on with further users. Well under the lease, and under the time that a scheduler's HTTP client
+/// waits.
 pub const SWEEP_BUDGET: Duration = Duration::from_secs(8);
+
+/// How many users are seen to at once: while one waits for the ledger, which may be a network away, the others go on. More
+/// would not help, since the calls to the key-value store come one after another.
+const AT_ONCE: usize = 4;
+
+/// The most rows of a kind that one sweep deletes: a statement of some milliseconds.
+const PRUNED_MAX: u32 = 500;
 
 /// The wait after a user's first failure; it doubles with each further one, up to [`RETRY_LONGEST`].
 const RETRY_FIRST: Duration = Duration::from_secs(15);
@@ -32,6 +46,8 @@ pub struct SweepReport {
     pub archived: u64,
     /// Users whose handling failed; they are tried again, with growing waits.
     pub failed: u64,
+    /// Rows that it deleted because they are older than is kept.
+    pub pruned: u64,
     /// Users whose alarm is still due, those in the hands of another sweep included.
     pub remaining: u64,
 }
@@ -44,14 +60,37 @@ impl fmt::Display for SweepReport {
             ended,
             archived,
             failed,
+            pruned,
             remaining,
         } = self;
         write!(
             f,
             "sweep: {due} due, {swept} swept, {ended} sessions ended, {archived} periods archived, {failed} failed, \
-             {remaining} remaining"
+             {pruned} rows pruned, {remaining} remaining"
         )
     }
+}
+
+/// Why a sweep did nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum SweepError {
+    /// Its clock is far ahead of the newest instant that the ledger knows.
+    #[error(
+        "the clock of this sweep says {}, and the last sweep was at {}: nothing is done until {}, unless an operator \
+         forces it, since a clock that is wrong would end all periods and sessions",
+        clock.to_rfc3339(), newest.to_rfc3339(), believed_at.to_rfc3339()
+    )]
+    ClockSuspect {
+        /// What the clock says.
+        clock: Instant,
+        /// The newest instant that the ledger knows.
+        newest: Instant,
+        /// When the clock is believed, if it goes on steadily.
+        believed_at: Instant,
+    },
+    /// The ledger cannot say what is due.
+    #[error(transparent)]
+    Store(#[from] StoreError),
 }
 
 /// Swaps that a sweep under the cron trigger leaves unused, for lost races: its instance serves nothing else.
@@ -60,48 +99,130 @@ pub const RESERVE_ALONE: u32 = 16;
 /// Swaps that a sweep leaves to the other requests that its instance may yet serve: one for each.
 pub const RESERVE_SHARED: u32 = 128;
 
-/// Handles due alarms in batches of at most `batch` until none is left to claim, the time budget is used up, or the
-/// instance has no more than `reserve` swaps left.
+/// What a sweep is to do.
+#[derive(Clone, Copy, Debug)]
+pub struct SweepOrder {
+    /// How many users it claims at a time.
+    pub batch: u32,
+    /// How many swaps of the instance it leaves alone.
+    pub reserve: u32,
+    /// How long final rows are kept; `None` for ever.
+    pub retain: Option<Duration>,
+    /// Whether an operator says that the clock is right.
+    pub force: bool,
+}
+
+/// Handles due alarms in batches until none is left to claim, the time budget is used up, or the instance has no more
+/// swaps to spend. Then it deletes what is too old to be kept.
 ///
 /// # Errors
-/// When the ledger cannot say what is due. A failure with one user is only counted.
+/// When the ledger cannot say what is due, or the clock cannot be believed. A failure with one user is only counted.
 pub async fn sweep<D: Documents, L: Ledger>(
     users: &Users<'_, D, L>,
-    batch: u32,
-    reserve: u32,
-) -> Result<SweepReport, StoreError> {
-    let began = (users.now)();
+    order: SweepOrder,
+) -> Result<SweepReport, SweepError> {
+    let budget = Deadline::after(SWEEP_BUDGET, users.time);
+    check_clock(users, order.force).await?;
     let mut report = SweepReport {
-        due: users.ledger.count_due(began).await?,
+        due: users.ledger.count_due(users.now()).await?,
         ..SweepReport::default()
     };
-    while (users.now)().since(began) < SWEEP_BUDGET {
+    while !budget.is_over(users.time) {
         // Each user takes one swap at most, but for lost races.
-        let most = batch.min(users.documents.swaps_left().saturating_sub(reserve));
+        let left = users.documents.swaps_left().saturating_sub(order.reserve);
+        let most = order.batch.min(left);
         if most == 0 {
             break;
         }
-        let claimed = users.ledger.claim_due((users.now)(), most).await?;
-        if claimed.is_empty() {
+        let claimed = users.ledger.claim_due(users.now(), most).await?;
+        report.failed += claimed.unreadable;
+        if claimed.alarms.is_empty() {
             break;
         }
-        for alarm in &claimed {
-            match sweep_user(users, alarm).await {
-                Ok(done) => {
-                    report.swept += 1;
-                    report.ended += done.ended;
-                    report.archived += done.archived;
-                }
-                Err(error) => {
-                    report.failed += 1;
-                    eprintln!("sweep of user {} failed: {error}", alarm.user);
-                    postpone(users, alarm).await;
-                }
+        sweep_batch(users, claimed, budget, &mut report).await;
+    }
+    if let Some(retain) = order.retain
+        && !budget.is_over(users.time)
+    {
+        report.pruned = prune(users, retain).await;
+    }
+    report.remaining = users.ledger.count_due(users.now()).await?;
+    Ok(report)
+}
+
+async fn check_clock<D: Documents, L: Ledger>(
+    users: &Users<'_, D, L>,
+    force: bool,
+) -> Result<(), SweepError> {
+    let now = users.now();
+    let known = users.ledger.sweep_clock(now).await?;
+    match judge(known, now, force) {
+        Verdict::Believed(None) => Ok(()),
+        Verdict::Believed(Some(next)) => Ok(users.ledger.set_sweep_clock(next, now).await?),
+        Verdict::Refused(next) => {
+            users.ledger.set_sweep_clock(next, now).await?;
+            let SweepClock { newest, suspect } = next;
+            Err(SweepError::ClockSuspect {
+                clock: now,
+                newest,
+                believed_at: suspect
+                    .map_or(now, |suspect| suspect.since)
+                    .plus(BELIEVED_AFTER),
+            })
+        }
+    }
+}
+
+/// Sees to users that were claimed at once, a few at a time, and hands back those that the time does not suffice for.
+async fn sweep_batch<D: Documents, L: Ledger>(
+    users: &Users<'_, D, L>,
+    claimed: Claimed,
+    budget: Deadline,
+    report: &mut SweepReport,
+) {
+    let one = async |alarm: DueAlarm| {
+        if budget.is_over(users.time) {
+            return (alarm, None);
+        }
+        let done = sweep_user(users, &alarm).await;
+        if let Err(error) = &done {
+            eprintln!("sweep of {} failed: {error}", pseudonym(&alarm.user));
+            postpone(users, &alarm).await;
+        }
+        (alarm, Some(done))
+    };
+    let mut done = stream::iter(claimed.alarms.into_iter().map(one)).buffer_unordered(AT_ONCE);
+    let mut left = Vec::new();
+    while let Some((alarm, outcome)) = done.next().await {
+        match outcome {
+            None => left.push(alarm),
+            Some(Err(_)) => report.failed += 1,
+            Some(Ok(done)) => {
+                report.swept += 1;
+                report.ended += done.ended;
+                report.archived += done.archived;
             }
         }
     }
-    report.remaining = users.ledger.count_due((users.now)()).await?;
-    Ok(report)
+    if let Some(until) = claimed.until.filter(|_| !left.is_empty())
+        && let Err(error) = users.ledger.hand_back(&left, until, users.now()).await
+    {
+        // The lease runs out by itself.
+        eprintln!("{} alarms keep their lease: {error}", left.len());
+    }
+}
+
+async fn prune<D: Documents, L: Ledger>(users: &Users<'_, D, L>, retain: Duration) -> u64 {
+    let now = users.now();
+    let kept_seconds = i64::try_from(retain.as_secs()).unwrap_or(i64::MAX);
+    let before = Instant::from_unix_seconds(now.unix_seconds().saturating_sub(kept_seconds));
+    match users.ledger.prune(before, PRUNED_MAX, now).await {
+        Ok(pruned) => pruned,
+        Err(error) => {
+            eprintln!("old rows could not be deleted: {error}");
+            0
+        }
+    }
 }
 
 #[derive(Default)]
@@ -114,21 +235,26 @@ async fn sweep_user<D: Documents, L: Ledger>(
     users: &Users<'_, D, L>,
     alarm: &DueAlarm,
 ) -> Result<Done, ApplyError> {
-    let mut done = Done::default();
-    let now = (users.now)();
-    let write = random_write_id();
-    let Some(state) = users.read(&alarm.user).await? else {
+    let now = users.now();
+    let sweep = random_write_id();
+    let Some(state) = state_of(users, alarm).await? else {
         // Whoever is about to create the user may have died. If so, the next one to try sets an alarm again.
         let next = with_pending(None, None, alarm, users);
-        users.ledger.finish_alarm(alarm, &write, next).await?;
-        return Ok(done);
+        users.ledger.finish_alarm(alarm, &sweep, next, now).await?;
+        return Ok(Done::default());
     };
     let rows = rows_to_write(&state, now, users.policy);
-    users.ledger.write(&alarm.user, &rows, now).await?;
-    let written_through = state.revision;
+    let written = users.ledger.write(&alarm.user, &rows, now).await;
+    if matches!(written, Ok(Written::NewerKnown)) {
+        users.compare(&state, users.deadline()).await?;
+    }
+    // What could not be written stays in the document, which is brought to the present all the same.
+    let written_through = if written.is_ok() { state.revision } else { 0 };
     let command = Command::Sweep { written_through };
-    let mark = WriteMark::Once(write.clone());
+    let mark = WriteMark::Once(sweep.clone());
     let applied = users.apply(&alarm.user, &command, &mark).await?;
+    written?;
+    let mut done = Done::default();
     for write in &applied.writes {
         match write {
             LedgerWrite::Session(row) if row.ended.is_some() => done.ended += 1,
@@ -144,40 +270,60 @@ async fn sweep_user<D: Documents, L: Ledger>(
             let own = applied.ledger_written && applied.writes.contains(&outgoing.write);
             outgoing.revision > written_through && !own
         });
-        next_alarm(&state, (users.now)(), users.policy)
+        next_alarm(&state, users.now(), users.policy)
     });
     let next = with_pending(next, applied.state.as_ref(), alarm, users);
-    users.ledger.finish_alarm(alarm, &write, next).await?;
+    users.ledger.finish_alarm(alarm, &sweep, next, now).await?;
     Ok(done)
+}
+
+/// The user's state; one that was lost is taken up from the ledger.
+async fn state_of<D: Documents, L: Ledger>(
+    users: &Users<'_, D, L>,
+    alarm: &DueAlarm,
+) -> Result<Option<State>, ApplyError> {
+    let user = &alarm.user;
+    if let Some(state) = users.read(user).await? {
+        return Ok(Some(state));
+    }
+    let facts = users.ledger.facts(user, None, users.now()).await?;
+    let Some(facts) = facts.filter(|facts| !facts.is_empty()) else {
+        return Ok(None);
+    };
+    users.take_up(user, &facts, users.deadline()).await?;
+    Ok(users.read(user).await?)
 }
 
 /// `next`, or earlier, where whoever set the alarm has not made the write that it was set for: the writer sets the alarm
 /// first, and a sweep may come between the two. A writer that lost its race, or died, is waited for once, since the sweep
 /// leaves its own mark on the alarm.
 fn with_pending<D: Documents, L: Ledger>(
-    next: Option<Instant>,
+    next: Option<Alarm>,
     state: Option<&State>,
     alarm: &DueAlarm,
     users: &Users<'_, D, L>,
-) -> Option<Instant> {
+) -> Option<Alarm> {
     if !alarm.is_ahead_of(state) {
         return next;
     }
     let wait = users.policy.alarm_interval.max(SEEDING_LEASE);
-    let soon = (users.now)().plus(wait);
-    Some(next.map_or(soon, |next| next.min(soon)))
+    let soon = users.now().plus(wait);
+    Some(Alarm {
+        at: next.map_or(soon, |next| next.at.min(soon)),
+        urgent: true,
+    })
 }
 
 async fn postpone<D: Documents, L: Ledger>(users: &Users<'_, D, L>, alarm: &DueAlarm) {
     let wait = RETRY_FIRST
         .saturating_mul(2_u32.saturating_pow(alarm.failures))
         .min(RETRY_LONGEST);
-    if let Err(error) = users
-        .ledger
-        .retry_alarm(alarm, (users.now)().plus(wait))
-        .await
-    {
+    let now = users.now();
+    if let Err(error) = users.ledger.retry_alarm(alarm, now.plus(wait), now).await {
         // The lease runs out by itself.
-        eprintln!("alarm of user {} keeps its lease: {error}", alarm.user);
+        eprintln!(
+            "the alarm of {} keeps its lease: {error}",
+            pseudonym(&alarm.user)
+        );
     }
 }

@@ -1,16 +1,28 @@
 //! One writer for each user: commands run on the state document inside a compare-and-swap loop.
 
-use talktime_config::now;
+use std::time::Duration;
+
+use talktime_usage::restore::is_to_be_compared;
 use talktime_usage::{
-    Command, Context, Instant, LedgerWrite, Policy, Refusal, Repeat, Reply, State, Status, Step,
-    UserId, WriteId, status, step,
+    Command, Instant, LedgerFacts, LedgerWrite, Policy, Refusal, Repeat, Reply, State, Status,
+    UserId, WriteId, clock_ahead, status,
 };
 use uuid::Uuid;
 
 use crate::backoff;
-use crate::documents::Documents;
+use crate::documents::{Access, Documents};
 use crate::error::StoreError;
-use crate::ledger::{Ledger, SEEDING_LEASE};
+use crate::ledger::{DueAlarm, Ledger};
+use crate::pseudonym::pseudonym;
+use crate::time::{Deadline, HostTime, Time};
+use crate::writer::{Carried, Change, LOCKED, Request};
+
+/// For how long new tries are begun. A host call can wait for five seconds by itself, where another process holds the
+/// store; a request is to be answered within about that.
+const TRIED_FOR: Duration = Duration::from_secs(4);
+
+/// The latest that a sweep comes by a session that runs, failed ones included; an alarm further away is none.
+const SWEPT_WITHIN: Duration = Duration::from_mins(20);
 
 /// Users' states in `documents`, their sums in `ledger`.
 pub struct Users<'a, D, L> {
@@ -20,8 +32,8 @@ pub struct Users<'a, D, L> {
     pub ledger: &'a L,
     /// The rules' settings.
     pub policy: &'a Policy,
-    /// The clock.
-    pub now: fn() -> Instant,
+    /// The clocks.
+    pub time: &'a dyn Time,
 }
 
 /// The mark of a request.
@@ -49,41 +61,33 @@ pub enum ApplyError {
 pub struct Applied {
     /// The answer.
     pub reply: Reply,
+    /// The state before it.
+    pub before: Option<State>,
     /// The state after it.
     pub state: Option<State>,
     /// The rows that the ledger was told, none where nothing changed.
     pub writes: Vec<LedgerWrite>,
     /// Whether the ledger has those rows. If not, the alarm sees to it.
     pub ledger_written: bool,
-}
-
-/// A command on its way.
-struct Request<'a> {
-    user: &'a UserId,
-    command: &'a Command,
-    /// The mark of the write that it comes to.
-    write: WriteId,
-    /// The request, where a retry may come with the same mark.
-    repeat: Option<&'a Repeat>,
-}
-
-/// An attempt whose swap was tried.
-struct Attempt {
-    next: State,
-    writes: Vec<LedgerWrite>,
-    reply: Reply,
+    /// Whether the ledger was told of a newer state than this.
+    pub ledger_is_ahead: bool,
 }
 
 impl<'a, D: Documents, L: Ledger> Users<'a, D, L> {
-    /// Users by the host's clock.
+    /// Users by the host's clocks.
     #[must_use]
     pub fn new(documents: &'a D, ledger: &'a L, policy: &'a Policy) -> Self {
         Self {
             documents,
             ledger,
             policy,
-            now,
+            time: &HostTime,
         }
+    }
+
+    /// The time.
+    pub(crate) fn now(&self) -> Instant {
+        self.time.now()
     }
 
     /// The user's status at this instant, from one read of the state document. Nothing is written.
@@ -92,7 +96,7 @@ impl<'a, D: Documents, L: Ledger> Users<'a, D, L> {
     /// When the document cannot be read.
     pub async fn status(&self, user: &UserId) -> Result<Status, StoreError> {
         let state = self.read(user).await?;
-        Ok(status(user, state.as_ref(), (self.now)(), self.policy))
+        Ok(status(user, state.as_ref(), self.now(), self.policy))
     }
 
     /// The user's state as it is stored.
@@ -100,16 +104,27 @@ impl<'a, D: Documents, L: Ledger> Users<'a, D, L> {
     /// # Errors
     /// When the document cannot be read.
     pub async fn read(&self, user: &UserId) -> Result<Option<State>, StoreError> {
+        let deadline = self.deadline();
         let mut waits = backoff::locked();
+        if self.documents.found_locked(Access::Read) {
+            return Err(StoreError::Busy(LOCKED.to_owned()));
+        }
         loop {
-            match (self.documents.read(user).await, waits.next()) {
-                (Err(StoreError::Busy(_)), Some(wait)) => spin_sdk::time::sleep(wait).await,
-                (document, _) => return document?.as_deref().map(parse).transpose(),
+            let error = match self.documents.read(user).await {
+                Ok(document) => return document.as_deref().map(parse).transpose(),
+                Err(error) => error,
+            };
+            let again = match (&error, waits.next()) {
+                (StoreError::Busy(_), Some(wait)) => deadline.wait(wait, self.time).await,
+                _ => false,
+            };
+            if !again {
+                return Err(error);
             }
         }
     }
 
-    /// Carries out a command.
+    /// Carries out a command. A user whom only the ledger still knows, or knows more of, is taken up from it.
     ///
     /// # Errors
     /// When the rules refuse it, or a store fails or stays contended for all tries.
@@ -119,174 +134,135 @@ impl<'a, D: Documents, L: Ledger> Users<'a, D, L> {
         command: &Command,
         mark: &WriteMark,
     ) -> Result<Applied, ApplyError> {
-        let request = Request {
+        let now = self.now();
+        let deadline = self.deadline();
+        let request = |change| Request {
             user,
-            command,
+            change,
             write: match mark {
                 WriteMark::Once(id) => id.clone(),
                 // Two copies of a repeatable request can be under way at once, and the second must not take the first
                 // one's write for its own: it would answer with, and tell the ledger of, a session that never was.
                 WriteMark::Repeatable(_) => random_write_id(),
             },
+            deadline,
+        };
+        let change = Change::Command {
+            command,
             repeat: match mark {
                 WriteMark::Once(_) => None,
                 WriteMark::Repeatable(repeat) => Some(repeat),
             },
         };
-        let mut attempt: Option<Attempt> = None;
-        let mut waits = backoff::contended();
-        loop {
-            let error = match self.attempt(&request, &mut attempt).await {
-                Ok(Some(applied)) => return Ok(applied),
-                Ok(None) => StoreError::Busy("many writers at once".to_owned()),
-                Err(ApplyError::Store(error @ StoreError::Busy(_))) => error,
-                // A swap that failed may have been made: only reading tells, so it is tried like a lost race.
-                Err(ApplyError::Store(error)) if attempt.is_some() => error,
-                Err(error) => return Err(error),
-            };
-            let Some(wait) = waits.next() else {
-                return Err(error.into());
-            };
-            spin_sdk::time::sleep(wait).await;
-        }
+        let carried = match self.carry_out(request(change)).await? {
+            Carried::OnlyLedgerKnows(facts) => {
+                self.take_up(user, &facts, deadline).await?;
+                self.carry_out(request(change)).await?
+            }
+            carried @ Carried::Out(_) => carried,
+        };
+        let Carried::Out(applied) = carried else {
+            // It was there a moment ago.
+            let gone = "the document was lost again".to_owned();
+            return Err(StoreError::Unavailable(gone).into());
+        };
+        self.watch(user, command, &applied, now, deadline).await;
+        Ok(*applied)
     }
 
-    /// One turn of the loop; `None` when another writer was faster.
-    async fn attempt(
-        &self,
-        request: &Request<'_>,
-        last: &mut Option<Attempt>,
-    ) -> Result<Option<Applied>, ApplyError> {
-        let Request {
-            user,
-            command,
-            write,
-            repeat,
-        } = request;
-        let now = (self.now)();
-        let (document, claim) = self.documents.claim(user).await?;
-        let state = document.as_deref().map(parse).transpose()?;
-        // A swap that seemed to fail was made after all.
-        if state.as_ref().is_some_and(|state| state.has_write(write))
-            && let Some(won) = last.take()
-        {
-            return Ok(Some(self.committed(user, won, now).await));
-        }
-        let context = Context {
-            user,
-            now,
-            policy: self.policy,
-            write,
-            repeat: *repeat,
-            written_through: None,
-        };
-        let (next, writes, reply) = match step(state.as_ref(), command, &context)? {
-            Step::Unchanged(reply) => {
-                return Ok(Some(Applied {
-                    reply,
-                    state,
-                    writes: Vec::new(),
-                    ledger_written: true,
-                }));
-            }
-            Step::Changed {
-                next,
-                writes,
-                reply,
-            } => (*next, writes, reply),
-        };
-        let bytes = serialize(&next)?;
-        let claim = match &state {
-            None => match self.claim_creation(user, write).await? {
-                Some(claim) => claim,
-                None => return Ok(None),
-            },
-            // While a session runs there is an alarm already: its start set one, and each sweep sets the next.
-            Some(state) => {
-                if state.session.is_none() && needs_alarm(command) {
-                    let at = now.plus(self.policy.alarm_interval);
-                    self.ledger.set_alarm(user, write.as_str(), now, at).await?;
-                }
-                claim
-            }
-        };
-        let attempt = last.insert(Attempt {
-            next,
-            writes,
-            reply,
-        });
-        let swapped = self.documents.swap(claim, &bytes).await;
-        let stored = self.documents.read(user).await?;
-        let won = stored.as_deref() == Some(&bytes[..])
-            || stored
-                .as_deref()
-                .map(parse)
-                .transpose()?
-                .is_some_and(|state| state.has_write(write));
-        if won {
-            let attempt = Attempt {
-                next: attempt.next.clone(),
-                writes: std::mem::take(&mut attempt.writes),
-                reply: attempt.reply.clone(),
-            };
-            return Ok(Some(self.committed(user, attempt, now).await));
-        }
-        swapped?;
-        Ok(None)
-    }
-
-    /// Becomes the one who creates the user, or waits until somebody has. `None` when the user exists by now.
-    async fn claim_creation(
+    /// Says so where a clock was ahead, and compares the state with the ledger where that is due.
+    async fn watch(
         &self,
         user: &UserId,
-        write: &WriteId,
-    ) -> Result<Option<D::Claim>, StoreError> {
-        let mut waits = backoff::creation();
-        loop {
-            let now = (self.now)();
-            let lease_until = self
-                .ledger
-                .claim_creation(
-                    user,
-                    write.as_str(),
-                    now,
-                    now.plus(self.policy.alarm_interval),
-                )
-                .await?;
-            // Read again: before the lease was had, an earlier holder may have created the user.
-            let (document, claim) = self.documents.claim(user).await?;
-            if document.is_some() {
-                return Ok(None);
-            }
-            // Some stores replace unconditionally where nothing was read. So who was held up for most of the lease does
-            // not write: the next holder may be about to.
-            let in_time =
-                lease_until.is_some_and(|until| until.since((self.now)()) >= SEEDING_LEASE / 2);
-            if in_time {
-                return Ok(Some(claim));
-            }
-            let Some(wait) = waits.next() else {
-                // Waited for long enough: not for the loop of lost races to try again.
-                return Err(StoreError::Unavailable(
-                    "another request is creating this user".to_owned(),
-                ));
-            };
-            spin_sdk::time::sleep(wait).await;
+        command: &Command,
+        applied: &Applied,
+        now: Instant,
+        deadline: Deadline,
+    ) {
+        let before = applied.before.as_ref();
+        if let Some(ahead) = before.and_then(|before| clock_ahead(before, now)) {
+            eprintln!(
+                "the state of {} is {} s ahead of the clock of this machine: one of the clocks is wrong, or was. The state is \
+                 moved onto this one",
+                pseudonym(user),
+                ahead.as_secs()
+            );
+        }
+        let Some(after) = &applied.state else { return };
+        let is_due = matches!(command, Command::Heartbeat { .. })
+            && before.is_some_and(|before| is_to_be_compared(before, after));
+        if (applied.ledger_is_ahead || is_due)
+            && let Err(error) = self.compare(after, deadline).await
+        {
+            eprintln!(
+                "{} could not be compared with the ledger, later: {error}",
+                pseudonym(user)
+            );
         }
     }
 
-    /// The swap was made: tells the ledger. Should that fail, the alarm does it from the outbox.
-    async fn committed(&self, user: &UserId, attempt: Attempt, now: Instant) -> Applied {
-        let told = self.ledger.write(user, &attempt.writes, now).await;
-        if let Err(error) = &told {
-            eprintln!("ledger lags for user {user}, the alarm will write it: {error}");
+    /// Takes up what the ledger knows and the user's document does not.
+    ///
+    /// # Errors
+    /// When a store fails.
+    pub(crate) async fn take_up(
+        &self,
+        user: &UserId,
+        facts: &LedgerFacts,
+        deadline: Deadline,
+    ) -> Result<(), ApplyError> {
+        let request = Request {
+            user,
+            change: Change::TakeUp(facts),
+            write: random_write_id(),
+            deadline,
+        };
+        if let Carried::Out(applied) = self.carry_out(request).await?
+            && !applied.writes.is_empty()
+        {
+            let what = if applied.before.is_none() {
+                "lost"
+            } else {
+                "older than the ledger"
+            };
+            let revision = applied.state.map_or(0, |state| state.revision);
+            eprintln!(
+                "the document of {} was {what} and is taken up from there, as revision {revision}: was the key-value store \
+                 emptied, or put back in time? A plan that only the ledger knew of holds until its period ends",
+                pseudonym(user)
+            );
         }
-        Applied {
-            reply: attempt.reply,
-            state: Some(attempt.next),
-            writes: attempt.writes,
-            ledger_written: told.is_ok(),
+        Ok(())
+    }
+
+    /// Compares a state that was read before now with the ledger: whichever of them is older is brought up to the other.
+    pub(crate) async fn compare(
+        &self,
+        state: &State,
+        deadline: Deadline,
+    ) -> Result<(), ApplyError> {
+        let session = state.session.as_ref().map(|session| session.id);
+        let now = self.now();
+        let facts = self.ledger.facts(&state.user, session, now).await?;
+        let facts = facts.unwrap_or_default();
+        if facts.lacks_alarm(state, now, SWEPT_WITHIN) {
+            eprintln!(
+                "a session of {} runs and the ledger has no alarm for it: it was put back in time or emptied",
+                pseudonym(&state.user)
+            );
+            let token = DueAlarm::token_of_sweep(&random_write_id());
+            self.ledger.set_alarm(&state.user, &token, now, now).await?;
         }
+        // The document is read again for it, after the ledger.
+        if facts.is_ahead_of(state) {
+            self.take_up(&state.user, &facts, deadline).await?;
+        }
+        Ok(())
+    }
+
+    /// A deadline for something of its own.
+    pub(crate) fn deadline(&self) -> Deadline {
+        Deadline::after(TRIED_FOR, self.time)
     }
 }
 
@@ -296,22 +272,10 @@ pub(crate) fn random_write_id() -> WriteId {
     WriteId::from_bits(bits)
 }
 
-/// Whether the command changes what the ledger says even if no session runs.
-fn needs_alarm(command: &Command) -> bool {
-    matches!(
-        command,
-        Command::Start { .. }
-            | Command::ChangePlan { .. }
-            | Command::PastDue { .. }
-            | Command::Reconcile(_)
-    )
-}
-
-fn parse(document: &[u8]) -> Result<State, StoreError> {
+pub(crate) fn parse(document: &[u8]) -> Result<State, StoreError> {
     State::parse(document)
-        .map_err(|error| StoreError::Unreadable(format!("a state document: {error}")))
+        .map_err(|error| StoreError::Unreadable(format!("a state document {error}")))
 }
 
-fn serialize(state: &State) -> Result<Vec<u8>, StoreError> {
-    serde_json::to_vec(state).map_err(|error| StoreError::Unreadable(error.to_string()))
-}
+#[cfg(test)]
+mod tests;

@@ -4,7 +4,10 @@ use spin_sdk::sqlite::{RowResult, Value};
 use talktime_usage::{Instant, UserId};
 
 use crate::error::StoreError;
-use crate::sqlite::{SpinSqlite, seconds, text};
+use crate::sql::{
+    Sql, optional_text, optional_value, required, required_instant, required_text, seconds, text,
+};
+use crate::sqlite::SqlLedger;
 
 /// The outcomes of events that an operator should look at, and that may come to another outcome when they are sent again.
 /// Every other outcome is final. The SQL below repeats the list.
@@ -32,8 +35,10 @@ pub struct WebhookEvent {
 ///
 /// # Errors
 /// When the ledger fails.
-pub async fn record(ledger: &SpinSqlite, event: &WebhookEvent) -> Result<bool, StoreError> {
-    let optional = |value: Option<&str>| value.map_or(Value::Null, text);
+pub async fn record<C: Sql>(
+    ledger: &SqlLedger<C>,
+    event: &WebhookEvent,
+) -> Result<bool, StoreError> {
     let rows = ledger
         .query(
             event.received_at,
@@ -46,9 +51,9 @@ pub async fn record(ledger: &SpinSqlite, event: &WebhookEvent) -> Result<bool, S
                 text(&event.id),
                 text(&event.kind),
                 seconds(event.received_at),
-                optional(event.user.as_ref().map(UserId::as_str)),
+                optional_value(event.user.as_ref().map(UserId::as_str)),
                 text(&event.outcome),
-                optional(event.detail.as_deref()),
+                optional_value(event.detail.as_deref()),
             ],
         )
         .await?;
@@ -59,8 +64,8 @@ pub async fn record(ledger: &SpinSqlite, event: &WebhookEvent) -> Result<bool, S
 ///
 /// # Errors
 /// When the ledger fails.
-pub async fn find(
-    ledger: &SpinSqlite,
+pub async fn find<C: Sql>(
+    ledger: &SqlLedger<C>,
     id: &str,
     now: Instant,
 ) -> Result<Option<WebhookEvent>, StoreError> {
@@ -71,15 +76,15 @@ pub async fn find(
             [text(id)],
         )
         .await?;
-    Ok(rows.first().map(recorded))
+    rows.first().map(recorded).transpose()
 }
 
 /// Up to `most` events with one of [`OPEN_OUTCOMES`], the newest first: what an operator should look at.
 ///
 /// # Errors
 /// When the ledger fails.
-pub async fn unmapped(
-    ledger: &SpinSqlite,
+pub async fn unmapped<C: Sql>(
+    ledger: &SqlLedger<C>,
     most: u32,
     now: Instant,
 ) -> Result<Vec<WebhookEvent>, StoreError> {
@@ -91,17 +96,29 @@ pub async fn unmapped(
             [Value::Integer(most.into())],
         )
         .await?;
-    Ok(rows.iter().map(recorded).collect())
+    rows.iter().map(recorded).collect()
 }
 
-fn recorded(row: &RowResult) -> WebhookEvent {
-    let column = |index| row.get::<&str>(index).map(str::to_owned);
-    WebhookEvent {
-        id: column(0).unwrap_or_default(),
-        kind: column(1).unwrap_or_default(),
-        received_at: Instant::from_unix_seconds(row.get(2).unwrap_or(0)),
-        user: column(3).and_then(|id| UserId::parse(&id).ok()),
-        outcome: column(4).unwrap_or_default(),
-        detail: column(5),
-    }
+/// How many events have one of [`OPEN_OUTCOMES`].
+///
+/// # Errors
+/// When the ledger fails.
+pub async fn count_unmapped<C: Sql>(
+    ledger: &SqlLedger<C>,
+    now: Instant,
+) -> Result<u64, StoreError> {
+    let sql = "SELECT COUNT(*) FROM webhook_events WHERE outcome IN ('unmapped', 'unknown_product', 'failed')";
+    let rows = ledger.query(now, sql, []).await?;
+    rows.first().map_or(Ok(0), |row| required(row, 0))
+}
+
+fn recorded(row: &RowResult) -> Result<WebhookEvent, StoreError> {
+    Ok(WebhookEvent {
+        id: required_text(row, 0)?,
+        kind: required_text(row, 1)?,
+        received_at: required_instant(row, 2)?,
+        user: optional_text(row, 3)?.and_then(|id| UserId::parse(&id).ok()),
+        outcome: required_text(row, 4)?,
+        detail: optional_text(row, 5)?,
+    })
 }

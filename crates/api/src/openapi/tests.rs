@@ -4,7 +4,9 @@ use talktime_http::ProblemDetails;
 use utoipa::OpenApi;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 
-use crate::internal::{OverviewAnswer, SweepAnswer, UpdatePlanAnswer, UpdatePlanBody, UserAnswer};
+use crate::internal::{
+    OverviewAnswer, SweepAnswer, SweepBody, UpdatePlanAnswer, UpdatePlanBody, UserAnswer,
+};
 use crate::session::{
     EndAnswer, EndBody, HeartbeatAnswer, HeartbeatBody, StartAnswer, StartBody, StatusAnswer,
 };
@@ -73,8 +75,9 @@ route!(update_plan, post, "/api/internal/update-plan", "internal", "Change what 
     401: "No or a wrong internal secret", 405: "Another method", 408: "A body that took over ten seconds", 413: "A body over 64 KiB", 422: "A key that came with another body before", 503: "Busy: try again");
 
 route!(alarm, post, "/api/internal/alarm", "internal", "Sweep due alarms, where no cron trigger does",
-    security(("trusted_server" = [])), answer(SweepAnswer),
-    401: "No or a wrong internal secret", 405: "Another method", 503: "Busy: try again");
+    security(("trusted_server" = [])), body(SweepBody), answer(SweepAnswer),
+    400: "A body that cannot be used", 401: "No or a wrong internal secret", 405: "Another method",
+    409: "The clock is far ahead of the last sweep", 413: "A body over 64 KiB", 503: "Busy: try again");
 
 route!(user, get, "/api/internal/users/{id}", "internal", "A user's status, sessions and periods",
     security(("trusted_server" = [])), params(("id" = String, Path, description = "The user")),

@@ -1,0 +1,106 @@
+//! The ledger of a component that is granted none.
+
+use talktime_usage::alarm::Alarm;
+use talktime_usage::{Instant, LedgerFacts, LedgerWrite, SessionId, UserId, WriteId};
+
+use crate::error::StoreError;
+use crate::ledger::{Claimed, DueAlarm, Ledger, Written};
+use crate::sweep_clock::SweepClock;
+
+/// It serves commands that give the ledger nothing to hear of, such as a mint: to be told of no rows is fine, and so is to
+/// know nobody, since without a document such commands are refused anyway. Anything else is an error, so that a wrong use
+/// is seen and loses nothing.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoLedger;
+
+fn refuse<T>() -> Result<T, StoreError> {
+    Err(StoreError::Unavailable(
+        "this component is granted no ledger".to_owned(),
+    ))
+}
+
+impl Ledger for NoLedger {
+    async fn claim_creation(
+        &self,
+        _: &UserId,
+        _: &str,
+        _: Instant,
+        _: Instant,
+    ) -> Result<Option<Instant>, StoreError> {
+        refuse()
+    }
+
+    async fn is_creator(&self, _: &UserId, _: &str, _: Instant) -> Result<bool, StoreError> {
+        refuse()
+    }
+
+    async fn facts(
+        &self,
+        _: &UserId,
+        _: Option<SessionId>,
+        _: Instant,
+    ) -> Result<Option<LedgerFacts>, StoreError> {
+        Ok(None)
+    }
+
+    async fn set_alarm(
+        &self,
+        _: &UserId,
+        _: &str,
+        _: Instant,
+        _: Instant,
+    ) -> Result<(), StoreError> {
+        refuse()
+    }
+
+    async fn write(
+        &self,
+        _: &UserId,
+        rows: &[LedgerWrite],
+        _: Instant,
+    ) -> Result<Written, StoreError> {
+        if rows.is_empty() {
+            Ok(Written::Rows)
+        } else {
+            refuse()
+        }
+    }
+
+    async fn claim_due(&self, _: Instant, _: u32) -> Result<Claimed, StoreError> {
+        refuse()
+    }
+
+    async fn hand_back(&self, _: &[DueAlarm], _: Instant, _: Instant) -> Result<(), StoreError> {
+        refuse()
+    }
+
+    async fn finish_alarm(
+        &self,
+        _: &DueAlarm,
+        _: &WriteId,
+        _: Option<Alarm>,
+        _: Instant,
+    ) -> Result<(), StoreError> {
+        refuse()
+    }
+
+    async fn retry_alarm(&self, _: &DueAlarm, _: Instant, _: Instant) -> Result<(), StoreError> {
+        refuse()
+    }
+
+    async fn count_due(&self, _: Instant) -> Result<u64, StoreError> {
+        refuse()
+    }
+
+    async fn sweep_clock(&self, _: Instant) -> Result<Option<SweepClock>, StoreError> {
+        refuse()
+    }
+
+    async fn set_sweep_clock(&self, _: SweepClock, _: Instant) -> Result<(), StoreError> {
+        refuse()
+    }
+
+    async fn prune(&self, _: Instant, _: u32, _: Instant) -> Result<u64, StoreError> {
+        refuse()
+    }
+}

@@ -1,0 +1,41 @@
+//! What the ledger may forget: rows that are final and older than the operator wants to keep.
+
+use spin_sdk::sqlite::Value;
+use talktime_usage::Instant;
+
+use crate::error::StoreError;
+use crate::sql::{Sql, seconds};
+use crate::sqlite::SqlLedger;
+
+/// What goes, the oldest first. Events that an operator should look at stay, and so does the current period of each user,
+/// which a lost document is made anew from.
+const PRUNED: [(&str, &str); 3] = [
+    ("usage_sessions", "ended_at < ?1 ORDER BY ended_at"),
+    (
+        "usage_periods",
+        "archived = 1 AND period_end < ?1 ORDER BY period_end",
+    ),
+    (
+        "webhook_events",
+        "received_at < ?1 AND outcome NOT IN ('unmapped', 'unknown_product', 'failed') ORDER BY received_at",
+    ),
+];
+
+impl<C: Sql> SqlLedger<C> {
+    pub(crate) async fn prune_rows(
+        &self,
+        before: Instant,
+        most: u32,
+        now: Instant,
+    ) -> Result<u64, StoreError> {
+        let mut pruned = 0;
+        for (table, which) in PRUNED {
+            let sql = format!(
+                "DELETE FROM {table} WHERE id IN (SELECT id FROM {table} WHERE {which} LIMIT ?2) RETURNING 1"
+            );
+            let parameters = [seconds(before), Value::Integer(most.into())];
+            pruned += self.query(now, &sql, parameters).await?.len() as u64;
+        }
+        Ok(pruned)
+    }
+}
