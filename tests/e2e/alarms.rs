@@ -75,11 +75,14 @@ async fn periods_of_users_who_never_return_are_archived() {
     bench.set("2026-11-30T23:59:59Z");
     tick(&bench).await;
     assert_eq!(bench.rows(PERIODS), ["anna|1|0", "bert|0|0"]);
-    bench.set("2026-12-01T00:00:00Z");
+    // Not all at midnight: within the six hours after it.
+    bench.set("2026-12-01T06:00:00Z");
     let report = bench.sweep().await;
     assert_eq!(
         report,
-        json!({"due": 2, "swept": 2, "ended": 0, "archived": 2, "failed": 0, "remaining": 0})
+        json!({
+            "due": 2, "swept": 2, "ended": 0, "archived": 2, "failed": 0, "pruned": 0, "remaining": 0
+        })
     );
     assert_eq!(
         bench.rows(PERIODS),
@@ -335,4 +338,91 @@ async fn what_the_ledger_missed_the_alarm_writes() {
         .expect("a document");
     let state: Value = serde_json::from_slice(&document).expect("JSON");
     assert_eq!(state.get("outbox"), None, "nothing is on its way any more");
+}
+
+#[tokio::test]
+async fn a_sweep_by_a_clock_that_jumped_waits_for_an_operator_or_for_ten_minutes() {
+    let bench = Bench::new().await;
+    bench.start("anna").await;
+    bench.seconds(60);
+    tick(&bench).await;
+    // The clock alone: no sweep has gone on meanwhile.
+    let by = |seconds| bench.clock.advance(std::time::Duration::from_secs(seconds));
+    by(40 * 86_400);
+    let sweep = async |body| bench.internal("/api/internal/alarm", body).await;
+    let refused = sweep(json!({})).await.refused(409, "clock_suspect");
+    assert_eq!(refused["clock"], "2026-12-20T12:01:00Z");
+    assert_eq!(refused["newest"], "2026-11-10T12:01:00Z");
+    assert_eq!(refused["believedAt"], "2026-12-20T12:11:00Z");
+    assert_eq!(bench.rows("SELECT end_reason FROM usage_sessions"), [""]);
+    let report = sweep(json!({"force": true})).await.ok();
+    assert_eq!(report["ended"], 1);
+    let _ = sweep(json!({"force": "yes"}))
+        .await
+        .refused(400, "invalid_field");
+
+    by(86_400);
+    let now = u64::try_from(bench.clock.now_millis() / 1000).expect("after 1970");
+    let why = bench
+        .host
+        .cron_tick("alarm", now)
+        .await
+        .expect_err("refused");
+    assert!(why.contains("2026-12-21T12:01:00Z"), "{why}");
+    by(300);
+    assert!(bench.host.cron_tick("alarm", now).await.is_err());
+    by(300);
+    tick(&bench).await;
+}
+
+#[tokio::test]
+async fn rows_older_than_is_kept_go_with_the_sweeps() {
+    let bench = Bench::setup().variable("retain_months", "1").build().await;
+    let session = bench.start("anna").await;
+    bench.seconds(30);
+    let _ = bench.end("anna", &session).await.ok();
+    bench.seconds(60);
+    tick(&bench).await;
+    bench.set("2026-12-01T06:00:00Z");
+    assert_eq!(bench.sweep().await["pruned"], 0);
+    bench.set("2027-01-02T00:00:00Z");
+    assert_eq!(bench.sweep().await["pruned"], 2);
+    assert_eq!(bench.rows("SELECT COUNT(*) FROM usage_sessions"), ["0"]);
+    let session = bench.start("anna").await;
+    let _ = bench.end("anna", &session).await.ok();
+}
+
+#[tokio::test]
+async fn settings_that_contradict_each_other_are_named() {
+    for (name, value) in [
+        ("stale_after_seconds", "30"),
+        ("alarm_interval_seconds", "601"),
+        ("retain_months", "1201"),
+    ] {
+        let bench = Bench::setup().variable(name, value).build().await;
+        let refused = bench.internal("/api/internal/alarm", json!({})).await;
+        let refused = refused.refused(500, "misconfigured");
+        assert!(
+            refused["error"]
+                .as_str()
+                .is_some_and(|text| text.contains(name)),
+            "{refused}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_overview_counts_all_and_shows_fifty() {
+    let bench = Bench::new().await;
+    for user in 0..55 {
+        bench.start(&format!("user-{user}")).await;
+    }
+    let request = talktime_tests::bench::request("GET", "/api/internal/overview", None, None);
+    let overview = bench.send(request).await.ok();
+    assert_eq!(overview["activeSessionsTotal"], 55);
+    assert_eq!(
+        overview["activeSessions"].as_array().map(Vec::len),
+        Some(50)
+    );
+    assert_eq!(overview["unmappedWebhooksTotal"], 0);
 }

@@ -2,6 +2,7 @@
 
 use talktime_host::rusqlite::{Connection, Row, params};
 
+use talktime_usage::alarm::ARCHIVE_SPREAD;
 use talktime_usage::{LedgerWrite, State};
 
 use crate::model::{Checked, User, ensure};
@@ -151,7 +152,7 @@ pub fn check_alarm(ledger: &Connection, state: &State, now: i64) -> Checked {
     if state.period.recorded {
         let end = state.period.bounds.end().unix_seconds();
         ensure!(
-            in_time(end.max(soon)),
+            in_time(soon.max(end + ARCHIVE_SPREAD.as_secs().cast_signed())),
             "nobody will archive the period of {user}: {alarm:?}"
         );
     }

@@ -141,7 +141,8 @@ impl Run {
         user.issue(asks);
         let before = user.revision();
         let name = user.name.clone();
-        let interleave = asks.len() > 1;
+        // A sweep sees to several users at once.
+        let interleave = asks.len() > 1 || asks.iter().any(Ask::sweeps);
         let mode = Mode { interleave, ..mode };
         let done = world.carry_out(&name, asks, mode).await;
         self.record(world, index, asks, &done);

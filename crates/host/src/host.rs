@@ -167,6 +167,23 @@ impl Host {
             .expect("the store can be written");
     }
 
+    /// Deletes a key.
+    ///
+    /// # Panics
+    /// When the store cannot be written.
+    #[expect(
+        clippy::expect_used,
+        reason = "a look from outside, for tests: its failure is theirs"
+    )]
+    pub fn kv_delete(&self, store: &str, key: &str) {
+        self.0
+            .app
+            .shared
+            .key_value
+            .delete(store, key)
+            .expect("the store can be written");
+    }
+
     /// The last lines that guests printed and the reasons why instances died, each with its component's name before it.
     #[must_use]
     pub fn logs(&self) -> Vec<String> {

@@ -24,6 +24,16 @@ use crate::{
 
 type Guest<T, E = Error> = wasmtime::Result<Result<T, E>>;
 
+/// Works on the store as Spin does: the thread may block, for five seconds where another process holds the file's lock, and
+/// the runtime is told so. A runtime of one thread, as some tests have, cannot be.
+fn blocking<T>(work: impl FnOnce() -> T) -> T {
+    use tokio::runtime::{Handle, RuntimeFlavor};
+    match Handle::try_current().map(|runtime| runtime.runtime_flavor()) {
+        Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(work),
+        _ => work(),
+    }
+}
+
 impl Instance {
     /// A bucket's store and the component, by the guest's handle.
     fn bucket(&self, handle: u32) -> Result<(String, Arc<ComponentShared>), Error> {
@@ -50,7 +60,8 @@ impl Instance {
         match self.bucket(bucket) {
             Err(error) => Ok(Err(error)),
             Ok((store, component)) => {
-                let effect = async || work(&component.host.key_value, &store).map_err(Error::Other);
+                let key_value = &component.host.key_value;
+                let effect = async || blocking(|| work(key_value, &store)).map_err(Error::Other);
                 component
                     .faults
                     .around(kind, detail, Error::Other, effect)
@@ -196,7 +207,8 @@ impl atomics::HostCas for Instance {
             return Ok(Err(Self::no_cas()));
         };
         let component = self.component.clone();
-        let effect = async || component.host.key_value.current(&cas).map_err(Error::Other);
+        let key_value = &component.host.key_value;
+        let effect = async || blocking(|| key_value.current(&cas)).map_err(Error::Other);
         component
             .faults
             .around(CallKind::KvCurrent, &cas.key, Error::Other, effect)
@@ -224,7 +236,8 @@ impl atomics::Host for Instance {
         };
         let component = self.component.clone();
         let fail = |message| CasError::StoreError(Error::Other(message));
-        let effect = async || component.host.key_value.swap(&cas, &value).map_err(fail);
+        let key_value = &component.host.key_value;
+        let effect = async || blocking(|| key_value.swap(&cas, &value)).map_err(fail);
         let swap = component
             .faults
             .around(CallKind::KvSwap, &cas.key, fail, effect)
@@ -245,7 +258,7 @@ impl Instance {
             Err(error) => return CasError::StoreError(error),
         };
         if let Some(cas) = self.cas.get(number)
-            && let Err(message) = self.component.host.key_value.current(cas)
+            && let Err(message) = blocking(|| self.component.host.key_value.current(cas))
         {
             return CasError::StoreError(Error::Other(message));
         }
@@ -275,7 +288,8 @@ async fn on_store<T, R>(
     let Ok((label, component)) = bucket else {
         return Ok(Err(v3::Error::NoSuchStore));
     };
-    let effect = async || work(&component.host.key_value, &label).map_err(v3::Error::Other);
+    let key_value = &component.host.key_value;
+    let effect = async || blocking(|| work(key_value, &label)).map_err(v3::Error::Other);
     component
         .faults
         .around(kind, detail, v3::Error::Other, effect)
