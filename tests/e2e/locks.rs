@@ -56,7 +56,8 @@ impl Locked {
     }
 
     async fn start(&self, user: &str) -> String {
-        let started = self.send(user, "POST", "/api/session/start", Some(&json!({})));
+        let body = json!({});
+        let started = self.send(user, "POST", "/api/session/start", Some(&body));
         started.await.ok()["sessionId"]
             .as_str()
             .expect("an id")

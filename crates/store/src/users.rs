@@ -156,8 +156,9 @@ impl<'a, D: Documents, L: Ledger> Users<'a, D, L> {
         };
         let carried = match self.carry_out(request(change)).await? {
             Carried::OnlyLedgerKnows(facts) => {
-                self.take_up(user, &facts, deadline).await?;
-                self.carry_out(request(change)).await?
+                // Rare, so its future is not a part of every request's.
+                Box::pin(self.take_up(user, &facts, deadline)).await?;
+                Box::pin(self.carry_out(request(change))).await?
             }
             carried @ Carried::Out(_) => carried,
         };
@@ -192,7 +193,7 @@ impl<'a, D: Documents, L: Ledger> Users<'a, D, L> {
         let is_due = matches!(command, Command::Heartbeat { .. })
             && before.is_some_and(|before| is_to_be_compared(before, after));
         if (applied.ledger_is_ahead || is_due)
-            && let Err(error) = self.compare(after, deadline).await
+            && let Err(error) = Box::pin(self.compare(after, deadline)).await
         {
             eprintln!(
                 "{} could not be compared with the ledger, later: {error}",
