@@ -335,6 +335,17 @@ impl Machine<'_> {
     /// Drops rows that are written. While a session runs they wait: the next interval writes newer ones anyway, and a
     /// sweep that changes nothing needs no swap.
     fn sweep(&mut self, written_through: u64) -> Done {
+        // What a period's end has made new could not be written ahead: how the session stands in it goes with this write.
+        if let Some(session) = self
+            .state
+            .session
+            .as_ref()
+            .filter(|_| !self.writes.is_empty())
+        {
+            self.writes
+                .push(LedgerWrite::Session(session.row(self.now)));
+            self.record_period();
+        }
         let outbox = &mut self.state.outbox;
         let before = outbox.len();
         if self.state.session.is_none() || before > OUTBOX_WHILE_RUNNING {
