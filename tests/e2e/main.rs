@@ -23,5 +23,7 @@ mod sessions;
 mod subscriptions;
 mod tokens;
 mod webhook_bodies;
+mod webhook_lists;
+mod webhook_owners;
 mod webhook_retries;
 mod webhooks;

@@ -110,8 +110,18 @@ async fn each_bad_field_is_named() {
             with(json!({"periodStart": start, "periodEnd": start})),
             "periodEnd",
         ),
+        (
+            with(json!({"periodStart": start, "periodEnd": "2026-11-10T09:00:01Z"})),
+            "periodEnd",
+        ),
+        (
+            with(json!({"periodStart": start, "periodEnd": "2026-11-11T08:59:59Z"})),
+            "periodEnd",
+        ),
         (with(json!({"periodStart": start})), "periodEnd"),
         (with(json!({"periodEnd": end})), "periodStart"),
+        (with(json!({"endsAt": "never"})), "endsAt"),
+        (with(json!({"endsAt": 0})), "endsAt"),
         (with(json!({"occurredAt": "now"})), "occurredAt"),
         (with(json!({"occurredAt": 0})), "occurredAt"),
         (with(json!({"eventId": ""})), "eventId"),

@@ -26,10 +26,9 @@ async fn update(bench: &Bench, body: Value) -> Value {
         .as_object_mut()
         .expect("an object")
         .remove("upgradeUrl");
-    assert_eq!(
-        answer,
-        json!({"success": true, "applied": true, "status": status})
-    );
+    let mut expected = json!({"success": true, "applied": true, "status": status});
+    expected["grantedBy"] = answer["grantedBy"].clone();
+    assert_eq!(answer, expected);
     status
 }
 
@@ -277,6 +276,45 @@ async fn each_subscription_is_a_source_of_its_own() {
         let body = json!({"userId": "anna", "plan": plan, "action": action, "subscriptionId": subscription});
         assert_eq!(update(&bench, body).await["plan"], expected, "{name}");
     }
+}
+
+#[tokio::test]
+async fn an_answer_says_who_grants_what_and_the_ledger_who_asked_for_it() {
+    let bench = Bench::new().await;
+    let granted = async |body: Value| {
+        let answer = bench.internal(UPDATE, body).await.ok();
+        assert_eq!(answer["applied"], true);
+        answer["grantedBy"].clone()
+    };
+    let of_subscription = json!({"plan": "pro", "subscriptionId": "sub_1"});
+    let upgrade =
+        json!({"userId": "anna", "plan": "pro", "action": "upgrade", "subscriptionId": "sub_1"});
+    assert_eq!(granted(upgrade).await, json!([of_subscription]));
+    let support = json!({
+        "userId": "anna", "plan": "starter", "action": "upgrade", "endsAt": "2026-11-20T00:00:00Z",
+        "resetUsage": true,
+    });
+    let both = json!([{"plan": "basic"}, of_subscription]);
+    assert_eq!(granted(support.clone()).await, both);
+    // To cancel the one leaves the other, and the answer says so.
+    let cancel = json!({"userId": "anna", "action": "cancel"});
+    assert_eq!(granted(cancel.clone()).await, json!([of_subscription]));
+    let end = json!({"userId": "anna", "action": "cancel", "subscriptionId": "sub_1"});
+    assert_eq!(granted(end).await, json!([]));
+    assert_eq!(granted(support).await, json!([{"plan": "basic"}]));
+    bench.set("2026-11-20T00:00:00Z");
+    assert_eq!(bench.status("anna").await["plan"], "free", "it had an end");
+
+    let told =
+        "SELECT type, user_id, outcome, detail FROM webhook_events ORDER BY received_at, rowid";
+    assert_eq!(
+        bench.rows(told)[..3],
+        [
+            r#"update-plan|anna|applied|{"action":"upgrade","plan":"pro","subscription_id":"sub_1"}"#,
+            r#"update-plan|anna|applied|{"action":"upgrade","ends_at":"2026-11-20T00:00:00Z","plan":"starter","reset_usage":true}"#,
+            r#"update-plan|anna|applied|{"action":"cancel"}"#,
+        ]
+    );
 }
 
 #[tokio::test]

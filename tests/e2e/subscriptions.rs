@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use talktime_host::KvBehaviour;
 use talktime_tests::bench::millis;
-use talktime_tests::webhooks::{BASIC, fixture, setup};
+use talktime_tests::webhooks::{BASIC, fixture, of_user, setup};
 use talktime_tests::{Bench, Setup};
 use tokio::task::JoinSet;
 
@@ -67,18 +67,6 @@ fn listed(timestamp: &str, active: &[(&str, (&str, &str))]) -> Value {
     body
 }
 
-/// The event as one about that user.
-fn about(user: &str, event: &Value) -> Value {
-    let mut event = event.clone();
-    let customer = if event["type"] == "customer.state_changed" {
-        "/data/external_id"
-    } else {
-        "/data/customer/external_id"
-    };
-    *event.pointer_mut(customer).expect("a customer") = json!(user);
-    event
-}
-
 /// One user to whom the events are told, some of them at once.
 struct Told<'a> {
     bench: &'a Arc<Bench>,
@@ -100,7 +88,7 @@ impl Told<'_> {
         let mut deliveries = JoinSet::new();
         for index in indices {
             let (bench, index) = (self.bench.clone(), *index);
-            let event = about(&self.user, &self.events[index]);
+            let event = of_user(&self.user, &self.events[index]);
             let id = format!("{}:{index}", self.user);
             deliveries.spawn(async move { (index, bench.outcome(&id, &event).await) });
         }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use serde_json::json;
 use talktime_host::{FaultAction, Faults, HostCall, Storage};
-use talktime_tests::webhooks::{fixture, setup};
+use talktime_tests::webhooks::{fixture, of_user, setup};
 
 #[tokio::test]
 async fn what_could_not_be_used_is_applied_when_it_is_sent_again() {
@@ -79,13 +79,13 @@ async fn check(action: FaultAction, after: bool) {
         .starting("2026-10-05T00:00:00Z")
         .build()
         .await;
-    let active = fixture("subscription.active").to_string();
+    let active = fixture("subscription.active");
     let mut turn = 0;
     loop {
         let name = format!("{:?}, after: {after}, call {turn}", faults.action);
         let user = format!("user_{turn}");
         let id = format!("e{turn}");
-        let body = active.replace("user_42", &user);
+        let body = of_user(&user, &active).to_string();
         faults.left.store(turn, Ordering::SeqCst);
         let first = bench.send(bench.signed(&id, body.clone()).request()).await;
         let was_broken = faults.left.swap(-1, Ordering::SeqCst) < 0;

@@ -59,7 +59,7 @@ async fn the_published_vectors_are_genuine_by_both_keys() {
         ["msg_1|subscription.active||unmapped"]
     );
 
-    // The standard's own vectors have no type: who is told that is believed to be the provider.
+    // The standard's own vectors have no type: they are believed to be the provider's, and are of no use.
     for (secret, id, seconds, body, signature) in [
         (
             "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD",
@@ -87,7 +87,7 @@ async fn the_published_vectors_are_genuine_by_both_keys() {
             signature: Some(signature.into()),
             body: body.into(),
         };
-        assert_eq!(bench.taken(delivery.clone()).await, "400", "{id}");
+        assert_eq!(bench.taken(delivery.clone()).await, "failed", "{id}");
         delivery.id = Some("msg_other".into());
         assert_eq!(bench.taken(delivery).await, "401", "{id}");
     }
@@ -211,6 +211,60 @@ async fn every_header_is_needed_and_signed() {
             assert_eq!(bench.taken(delivery).await, "401", "{secret:?} {key:?}");
         }
         assert_eq!(bench.host.kv_keys("default"), [""; 0]);
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_the_provider_is_not_read() {
+    let bench = at(SENT).await;
+    let large = vec![b' '; 256 * 1024 + 1];
+    let genuine = Delivery::signed("msg_1", "1760000000", large);
+    assert_eq!(bench.taken(genuine.clone()).await, "413");
+    // Nobody but the provider is told so.
+    let old = Delivery {
+        timestamp: Some("1759999699".into()),
+        ..genuine.clone()
+    };
+    let nameless = Delivery {
+        id: Some(b"a b".to_vec()),
+        ..genuine.clone()
+    };
+    let unsigned = Delivery {
+        signature: None,
+        ..genuine
+    };
+    for delivery in [old, nameless, unsigned] {
+        assert_eq!(bench.taken(delivery).await, "401");
+    }
+}
+
+#[tokio::test]
+async fn a_secret_that_is_none_is_named_and_never_quoted() {
+    for secret in [
+        "whsec_",
+        "whsec_AA",
+        "whsec_MDEyMzQ1Njc4OWFiY2RlZg==",
+        "v1,MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3",
+        "replace-me",
+        "whsec_replace_me_with_the_secret_of_the_endpoint",
+        "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3\n",
+    ] {
+        let bench = Bench::setup()
+            .variable("polar_webhook_secret", secret)
+            .starting("2025-10-09T08:53:20Z")
+            .build()
+            .await;
+        let signed = signature(secret.as_bytes(), "msg_1", "1760000000", BODY.as_bytes());
+        let answer = bench.send(published(&signed).request()).await;
+        assert!(
+            !answer.body.contains(secret.trim()) || secret == "whsec_",
+            "{}",
+            answer.body
+        );
+        let refused = answer.refused(500, "misconfigured");
+        let sentence = refused["error"].as_str().expect("a sentence");
+        assert!(sentence.contains("polar_webhook_secret"), "{sentence}");
+        assert_eq!(bench.rows("SELECT name FROM sqlite_master"), [""; 0]);
     }
 }
 

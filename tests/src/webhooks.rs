@@ -24,6 +24,12 @@ pub const PRO: &str = "9d0d0000-0000-4000-8000-000000000003";
 /// The product that is sold as `basic` on the benches of [`setup`].
 pub const BASIC: &str = "9d0d0000-0000-4000-8000-000000000005";
 
+/// The subscription that the fixtures tell of.
+pub const SUBSCRIPTION: &str = "50b00000-0000-4000-8000-000000000001";
+
+/// The provider's customer whose the fixtures are.
+pub const CUSTOMER: &str = "c0500000-0000-4000-8000-000000000002";
+
 /// A delivery, good or bad: the headers are as they are, also if no provider would send such.
 #[derive(Clone, Debug, Default)]
 pub struct Delivery {
@@ -99,6 +105,21 @@ pub fn fixture(name: &str) -> Value {
     serde_json::from_str(&text).expect("JSON")
 }
 
+/// The event of the fixtures' user as one of another, who has a subscription and is a customer of his own.
+///
+/// # Panics
+/// Never: what was JSON still is.
+#[must_use]
+pub fn of_user(user: &str, event: &Value) -> Value {
+    let text = event
+        .to_string()
+        .replace("user_42", user)
+        .replace(SUBSCRIPTION, &format!("sub_of_{user}"))
+        .replace("sub_newer", &format!("sub_newer_of_{user}"))
+        .replace(CUSTOMER, &format!("cus_of_{user}"));
+    serde_json::from_str(&text).expect("JSON")
+}
+
 /// A bench that takes the provider's webhooks, and knows what both products stand for.
 #[must_use]
 pub fn setup() -> Setup {
@@ -116,7 +137,7 @@ impl Bench {
         Delivery::signed(id, &seconds.to_string(), body)
     }
 
-    /// How a delivery is taken: its outcome, `400`, or `401`. The whole answer is checked.
+    /// How a delivery is taken: its outcome, `413`, or `401`. The whole answer is checked.
     ///
     /// # Panics
     /// When it is answered otherwise.
@@ -129,7 +150,7 @@ impl Bench {
                 assert_eq!(answer, json!({"received": true, "outcome": outcome}));
                 outcome
             }
-            400 => answer.refused(400, "bad_request")["status"].to_string(),
+            413 => answer.refused(413, "body_too_large")["status"].to_string(),
             _ => {
                 // One sentence for every reason.
                 let expected = json!({

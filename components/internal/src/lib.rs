@@ -2,16 +2,14 @@
 
 mod look_up;
 mod plan_update;
-mod relayed;
+mod record;
 
 use spin_sdk::http::IntoResponse;
-use talktime_api::internal::{SweepAnswer, SweepBody, UpdatePlanAnswer, UpdatePlanBody};
-use talktime_api::session::StatusAnswer;
+use talktime_api::internal::{SweepAnswer, SweepBody};
 use talktime_http::Verb::{Get, Post};
 use talktime_http::{Answer, Problem, Request, Service};
 use talktime_store::sweep::RESERVE_SHARED;
 use talktime_store::{Settings, SpinKeyValue, SpinSqlite, Users, sweep};
-use talktime_usage::{PlanOutcome, Reply};
 
 #[derive(Clone, Copy)]
 enum Route {
@@ -44,8 +42,8 @@ async fn answer(route: Route, mut request: Request) -> Result<Answer, Problem> {
     let users = Users::new(&documents, &ledger, &settings.policy);
     match route {
         Route::UpdatePlan => {
-            let body: UpdatePlanBody = request.json().await?;
-            update_plan(&users, &body, &request).await
+            let body = request.json().await?;
+            plan_update::answer(&users, &body, &request).await
         }
         Route::Alarm => {
             let body: SweepBody = request.json().await?;
@@ -55,33 +53,4 @@ async fn answer(route: Route, mut request: Request) -> Result<Answer, Problem> {
         Route::User => look_up::user(&users, request.path_id()).await,
         Route::Overview => look_up::overview(&ledger).await,
     }
-}
-
-async fn update_plan(
-    users: &SpinUsers<'_>,
-    body: &UpdatePlanBody,
-    request: &Request,
-) -> Result<Answer, Problem> {
-    let command = plan_update::command(body, &users.policy.catalogue)?;
-    let mark = plan_update::mark(body, request)?;
-    let known = match body.event_id {
-        Some(_) => relayed::outcome(users.ledger, &mark).await?,
-        None => None,
-    };
-    let outcome = match known {
-        Some(outcome) => outcome,
-        None => match users.apply(&body.user_id, &command, &mark).await?.reply {
-            Reply::Plan(outcome) => outcome,
-            _ => return Err(Problem::internal("no reply to a plan update")),
-        },
-    };
-    if let (None, Some(event)) = (known, &body.event_id) {
-        relayed::record(users.ledger, &mark, &body.user_id, event, outcome).await?;
-    }
-    let status = users.status(&body.user_id).await?;
-    Answer::ok(&UpdatePlanAnswer {
-        success: true,
-        applied: outcome != PlanOutcome::Outdated,
-        status: StatusAnswer::new(&status, None),
-    })
 }

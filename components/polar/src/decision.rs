@@ -1,15 +1,20 @@
-//! What an event means for a user's plan. Nothing here knows when an event arrives, or what arrived before: the order
-//! of what happened goes into the command, and the domain weighs it.
+//! What an event means for a user's plan. Nothing here asks what arrived before: the order of what happened goes into the
+//! command, and the domain weighs it.
+
+pub mod subject;
 
 use std::collections::BTreeMap;
 
+use talktime_store::PlanNews;
 use talktime_usage::{
-    Catalogue, Command, EventOrder, PlanName, Roster, RosterEntry, Source, SubscriptionId, UserId,
+    Catalogue, Claim, Command, CustomerId, EventOrder, Instant, Ownership, Period, PlanName,
+    Roster, RosterEntry, Source, Subscriber, SubscriptionId, UserId,
 };
 
 use crate::configuration::{PastDue, Products};
 use crate::event::{Event, Subject, Subscription};
 use crate::signature::Delivery;
+use subject::subscriber;
 
 /// What decisions depend on besides the event.
 #[derive(Clone, Copy, Debug)]
@@ -22,6 +27,17 @@ pub struct Rules<'a> {
     pub past_due: PastDue,
 }
 
+/// An event on its way in.
+#[derive(Clone, Copy, Debug)]
+pub struct Arrival<'a> {
+    /// How it was delivered.
+    pub delivery: Delivery<'a>,
+    /// When.
+    pub at: Instant,
+    /// What is known of the subscriptions that [`subject::asked_about`] names.
+    pub known: &'a [Ownership],
+}
+
 /// What is to be done about an event.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Decision {
@@ -29,6 +45,11 @@ pub struct Decision {
     pub user: Option<UserId>,
     /// The change of that user's plan.
     pub action: Action,
+    /// The subscriptions that it calls active without a word of the plan that they stand for. Unless the user's state knows
+    /// better, an operator has to say it.
+    pub without_plan: Vec<SubscriptionId>,
+    /// Whether it has a time of its own that can be believed, by which it counts once however often it comes.
+    pub is_timed: bool,
     /// What an operator should know about it.
     pub remarks: Vec<String>,
 }
@@ -36,8 +57,10 @@ pub struct Decision {
 /// A change, or why there is none.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Action {
-    /// Carry this out for that user.
-    Apply(UserId, Command),
+    /// Carry this out.
+    Apply(Box<PlanNews>),
+    /// The event tells of what is over.
+    Outdated,
     /// The event changes no plan, nor should it.
     Ignore,
     /// Nobody knows whose plan, or which subscription.
@@ -48,38 +71,64 @@ pub enum Action {
 
 /// Decides about an event.
 #[must_use]
-pub fn decide(event: &Event, delivery: Delivery<'_>, rules: Rules<'_>) -> Decision {
-    let mut decider = Decider {
-        rules,
-        as_of: EventOrder {
-            unix_micros: event
-                .unix_micros
-                .unwrap_or(delivery.sent_at_seconds.saturating_mul(1_000_000)),
-            event: delivery.id.to_owned(),
-        },
-        remarks: Vec::new(),
+pub fn decide(event: &Event, arrival: Arrival<'_>, rules: Rules<'_>) -> Decision {
+    let delivery = arrival.delivery;
+    let told = EventOrder {
+        unix_micros: event
+            .unix_micros
+            .unwrap_or(delivery.sent_at_seconds.saturating_mul(1_000_000)),
+        event: delivery.id.to_owned(),
     };
-    let named = event.user.as_deref();
-    let user = named.and_then(|id| UserId::parse(id).ok());
-    let action = match (&event.subject, &user) {
-        (Subject::Other, _) => Action::Ignore,
-        (_, None) => {
-            decider.remark(match named {
-                None => "no external_id of the customer and no user_id in the metadata",
-                Some(_) => "the customer's external_id or user_id is not an id of a user",
-            });
-            Action::Unmapped
-        }
-        (Subject::Subscription(subscription), Some(user)) => {
-            decider.subscription(user, subscription)
-        }
-        (Subject::Customer(listed), Some(user)) => decider.customer(user, listed.as_deref()),
-    };
-    Decision {
-        user,
-        action,
-        remarks: decider.remarks,
+    let mut remarks = Vec::new();
+    let is_far_ahead = told.is_far_ahead(arrival.at);
+    if is_far_ahead {
+        remarks.push(
+            "it is stamped more than five minutes ahead of its arrival: taken as of then"
+                .to_owned(),
+        );
     }
+    let mut decision = Decision {
+        user: None,
+        action: Action::Ignore,
+        without_plan: Vec::new(),
+        is_timed: event.unix_micros.is_some() && !is_far_ahead,
+        remarks,
+    };
+    if event.subject == Subject::Other {
+        decision.user = subscriber(event, arrival.known)
+            .ok()
+            .map(|subscriber| subscriber.user);
+        return decision;
+    }
+    let subscriber = match subscriber(event, arrival.known) {
+        Ok(subscriber) => subscriber,
+        Err(why) => {
+            decision.action = Action::Unmapped;
+            decision.remarks.push(why.to_owned());
+            return decision;
+        }
+    };
+    if !subscriber.is_named {
+        let remark = "it names no user: taken for the one whose subscription it is";
+        decision.remarks.push(remark.to_owned());
+    }
+    decision.user = Some(subscriber.user.clone());
+    let decider = Decider {
+        rules,
+        as_of: told.arriving(arrival.at),
+        known: arrival.known,
+        subscriber: &subscriber,
+        decision: &mut decision,
+        told: Vec::new(),
+        taken: Vec::new(),
+    };
+    let action = match &event.subject {
+        Subject::Subscription(subscription) => decider.subscription(subscription),
+        Subject::Customer(listed) => decider.customer(listed.as_deref()),
+        Subject::Other => Action::Ignore,
+    };
+    decision.action = action;
+    decision
 }
 
 /// What a status means for the plan.
@@ -105,20 +154,34 @@ impl Standing {
 struct Decider<'a> {
     rules: Rules<'a>,
     as_of: EventOrder,
-    remarks: Vec<String>,
+    known: &'a [Ownership],
+    subscriber: &'a Subscriber,
+    decision: &'a mut Decision,
+    told: Vec<Ownership>,
+    taken: Vec<(SubscriptionId, UserId)>,
 }
 
 impl Decider<'_> {
     fn remark(&mut self, remark: impl Into<String>) {
-        self.remarks.push(remark.into());
+        self.decision.remarks.push(remark.into());
     }
 
-    fn subscription(&mut self, user: &UserId, told: &Subscription) -> Action {
-        let Some(id) = told
-            .id
-            .as_deref()
-            .and_then(|id| SubscriptionId::parse(id).ok())
-        else {
+    fn customer_id(&self) -> Option<CustomerId> {
+        self.subscriber.customer.clone()
+    }
+
+    fn news(self, command: Command) -> Action {
+        Action::Apply(Box::new(PlanNews {
+            user: self.subscriber.user.clone(),
+            command,
+            as_of: Some(self.as_of),
+            told: self.told,
+            taken: self.taken,
+        }))
+    }
+
+    fn subscription(mut self, told: &Subscription) -> Action {
+        let Some(id) = id_of(told) else {
             self.remark("the subscription has no usable id");
             return Action::Unmapped;
         };
@@ -126,17 +189,14 @@ impl Decider<'_> {
             self.remark("the subscription has a status that Talktime does not know");
             return Action::Ignore;
         };
-        let plan = match standing {
+        let keeps = self.rules.past_due == PastDue::Keep;
+        let ends = match standing {
             Standing::NotYet => return Action::Ignore,
-            Standing::Behind if self.rules.past_due == PastDue::Keep => {
-                let command = Command::PastDue {
-                    subscription: id,
-                    period: told.period,
-                    as_of: self.as_of.clone(),
-                };
-                return Action::Apply(user.clone(), command);
-            }
-            Standing::Behind | Standing::Ended => None,
+            Standing::Behind => !keeps,
+            Standing::Ended => true,
+            Standing::Granted => false,
+        };
+        let plan = match standing {
             Standing::Granted => {
                 let plan = self.plan(told.product_plan.as_deref(), told);
                 if plan.is_none() {
@@ -145,20 +205,33 @@ impl Decider<'_> {
                 }
                 plan
             }
+            _ => None,
         };
+        if !self.claims(&id, ends) {
+            return Action::Outdated;
+        }
+        let period = self.paid_period(told);
+        if matches!(standing, Standing::Behind) && keeps {
+            let as_of = self.as_of.clone();
+            return self.news(Command::PastDue {
+                subscription: id,
+                period,
+                as_of,
+            });
+        }
         let command = Command::ChangePlan {
             source: Source::Subscription(id),
+            ends_at: told.ends_at.filter(|_| plan.is_some()),
             plan,
-            period: told.period,
-            ends_at: None,
-            customer: None,
+            period,
+            customer: self.customer_id(),
             reset_usage: false,
             as_of: Some(self.as_of.clone()),
         };
-        Action::Apply(user.clone(), command)
+        self.news(command)
     }
 
-    fn customer(&mut self, user: &UserId, listed: Option<&[Subscription]>) -> Action {
+    fn customer(mut self, listed: Option<&[Subscription]>) -> Action {
         let Some(listed) = listed else {
             // No list is not an empty one, which would end every plan.
             self.remark("the customer's state does not list the active subscriptions");
@@ -166,34 +239,77 @@ impl Decider<'_> {
         };
         let mut active = BTreeMap::new();
         for told in listed {
-            let Some(id) = told
-                .id
-                .as_deref()
-                .and_then(|id| SubscriptionId::parse(id).ok())
-            else {
+            let Some(id) = id_of(told) else {
                 // What is left would look like the whole list, and end the one that cannot be told.
                 self.remark("an active subscription has no usable id");
                 return Action::Unmapped;
             };
             // Only the list says that it is active: a status is looked at where there is one.
-            let entry = match Standing::of(told.status.as_deref().or(Some("active"))) {
-                Some(Standing::Granted) => RosterEntry {
-                    plan: self.plan(None, told),
-                    period: told.period,
-                    ends_at: None,
-                },
-                // It lives, so the list must not end it; what it grants is for its own events to say.
-                Some(Standing::Behind) | None => RosterEntry::default(),
-                Some(Standing::Ended | Standing::NotYet) => continue,
+            let standing = Standing::of(told.status.as_deref().or(Some("active")));
+            let lives = !matches!(standing, Some(Standing::Ended | Standing::NotYet));
+            if !lives || !self.claims(&id, false) {
+                continue;
+            }
+            let entry = match standing {
+                Some(Standing::Granted) => self.entry(&id, told),
+                // The list must not end it; what it grants is for its own events to say.
+                _ => RosterEntry::default(),
             };
             active.insert(id, entry);
         }
         let roster = Roster {
-            customer: None,
+            customer: self.customer_id(),
             as_of: self.as_of.clone(),
             active,
         };
-        Action::Apply(user.clone(), Command::Reconcile(roster))
+        self.news(Command::Reconcile(roster))
+    }
+
+    fn entry(&mut self, id: &SubscriptionId, told: &Subscription) -> RosterEntry {
+        let plan = self.plan(None, told);
+        if plan.is_none() {
+            self.decision.without_plan.push(id.clone());
+        }
+        RosterEntry {
+            plan,
+            period: self.paid_period(told),
+            ends_at: told.ends_at,
+        }
+    }
+
+    /// Whether the subscription is the subscriber's, as far as the event can say.
+    fn claims(&mut self, id: &SubscriptionId, ends: bool) -> bool {
+        let micros = self.as_of.unix_micros;
+        match self.subscriber.claim(id, self.known, micros, ends) {
+            Claim::Has { told, from } => {
+                self.told.push(told);
+                if let Some(from) = from {
+                    self.remark(format!("subscription {id} was another user's until now"));
+                    self.taken.push((id.clone(), from));
+                }
+                true
+            }
+            Claim::Passed => {
+                self.remark(format!("subscription {id} is another user's by now"));
+                false
+            }
+            Claim::Ended => {
+                self.remark(format!("subscription {id} has ended since"));
+                false
+            }
+        }
+    }
+
+    /// What is paid for, unless it is no period: without one, the plan counts all the same.
+    fn paid_period(&mut self, told: &Subscription) -> Option<Period> {
+        let (start, end) = told.paid?;
+        match Period::paid(start, end) {
+            Ok(period) => Some(period),
+            Err(error) => {
+                self.remark(format!("its period is passed over: {error}"));
+                None
+            }
+        }
     }
 
     /// The plan that the product names, else the one that the operator gave it, else what the subscription says. A name
@@ -215,6 +331,10 @@ impl Decider<'_> {
         }
         Some(known.unwrap_or(&catalogue.free().name).clone())
     }
+}
+
+fn id_of(told: &Subscription) -> Option<SubscriptionId> {
+    SubscriptionId::parse(told.id.as_deref()?).ok()
 }
 
 #[cfg(test)]

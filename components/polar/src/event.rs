@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use chrono::DateTime;
 use serde_json::Value;
-use talktime_usage::{Instant, Period};
+use talktime_usage::Instant;
 
 /// How much of a text is kept for the operator.
 const KEPT_CHARACTERS_MAX: usize = 128;
@@ -19,6 +19,8 @@ pub struct Event {
     pub unix_micros: Option<i64>,
     /// Whom it is about, as the web app named them when they bought.
     pub user: Option<String>,
+    /// Whom it is about at the provider.
+    pub customer: Option<String>,
     /// What it is about.
     pub subject: Subject,
     /// The provider's ids in it, so that an operator can look it up there. No name, no e-mail address.
@@ -49,18 +51,20 @@ pub struct Subscription {
     pub product_plan: Option<String>,
     /// The plan that the subscription names in its own metadata.
     pub own_plan: Option<String>,
-    /// The paid period.
-    pub period: Option<Period>,
+    /// The first instant of what is paid for, or free to try, and the first one after it.
+    pub paid: Option<(Instant, Instant)>,
+    /// When it ends or pauses by itself, unless that is taken back.
+    pub ends_at: Option<Instant>,
 }
 
 /// Why a body is no event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EventError {
     /// Not JSON, or nested too deep.
-    #[error("The body is not JSON")]
+    #[error("the body is not JSON, or is nested too deeply")]
     Json,
     /// Without it nobody knows what the rest means.
-    #[error("The body must be an object with a text \"type\"")]
+    #[error("the body is not an object with a text \"type\"")]
     Type,
 }
 
@@ -100,6 +104,9 @@ impl Event {
         Ok(Self {
             kind: kind.to_owned(),
             unix_micros: micros(&envelope, "/timestamp").or_else(|| micros(data, "/modified_at")),
+            customer: text(data, customer)
+                .or_else(|| text(data, "/customer/id"))
+                .map(str::to_owned),
             user: [
                 external_id,
                 "/metadata/user_id",
@@ -147,15 +154,25 @@ impl Subscription {
     fn of(data: &Value) -> Self {
         let owned = |path| text(data, path).map(str::to_owned);
         let at = |path| Instant::parse_rfc3339(text(data, path)?).ok();
+        let says = |path| data.pointer(path).and_then(Value::as_bool) == Some(true);
+        let status = owned("/status");
+        let trial = at("/trial_start")
+            .zip(at("/trial_end"))
+            .filter(|_| status.as_deref() == Some("trialing"));
+        let current_end = at("/current_period_end");
+        let paid = trial.or_else(|| at("/current_period_start").zip(current_end));
+        // Either flag says so in words; where the provider leaves the date out, it is the end of what is paid for.
+        let stops = says("/cancel_at_period_end") || says("/pause_at_period_end");
         Self {
             id: owned("/id"),
-            status: owned("/status"),
+            ends_at: at("/ended_at")
+                .or_else(|| at("/ends_at"))
+                .or_else(|| paid.map(|(_, end)| end).or(current_end).filter(|_| stops)),
+            paid,
             product: owned("/product_id").or_else(|| owned("/product/id")),
             product_plan: metadata(data, "/product/metadata/plan"),
             own_plan: metadata(data, "/metadata/plan"),
-            period: at("/current_period_start")
-                .zip(at("/current_period_end"))
-                .and_then(|(start, end)| Period::paid(start, end).ok()),
+            status,
         }
     }
 }
@@ -183,199 +200,4 @@ fn micros(value: &Value, path: &str) -> Option<i64> {
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    const ACTIVE: &[u8] = include_bytes!("../tests/fixtures/subscription.active.json");
-    const STATE: &[u8] = include_bytes!("../tests/fixtures/customer.state_changed.json");
-
-    fn parsed(event: &Value) -> Event {
-        Event::parse(event.to_string().as_bytes()).expect("an event")
-    }
-
-    fn subscription(event: &Event) -> Subscription {
-        match &event.subject {
-            Subject::Subscription(subscription) => subscription.clone(),
-            other => panic!("not a subscription: {other:?}"),
-        }
-    }
-
-    #[test]
-    fn a_real_event_is_read() {
-        let event = Event::parse(ACTIVE).expect("an event");
-        let at = |text| Instant::parse_rfc3339(text).expect("a time");
-        let expected = Event {
-            kind: "subscription.active".to_owned(),
-            unix_micros: Some(1_790_845_205_120_000),
-            user: Some("user_42".to_owned()),
-            subject: Subject::Subscription(Subscription {
-                id: Some("50b00000-0000-4000-8000-000000000001".to_owned()),
-                status: Some("active".to_owned()),
-                product: Some("9d0d0000-0000-4000-8000-000000000003".to_owned()),
-                product_plan: Some("pro".to_owned()),
-                own_plan: None,
-                period: Period::new(at("2026-10-01T09:00:00Z"), at("2026-11-01T09:00:00Z")).ok(),
-            }),
-            ids: BTreeMap::from([
-                (
-                    "customer_id",
-                    "c0500000-0000-4000-8000-000000000002".to_owned(),
-                ),
-                (
-                    "product_id",
-                    "9d0d0000-0000-4000-8000-000000000003".to_owned(),
-                ),
-                (
-                    "subscription_id",
-                    "50b00000-0000-4000-8000-000000000001".to_owned(),
-                ),
-            ]),
-        };
-        assert_eq!(event, expected);
-    }
-
-    #[test]
-    fn a_customers_state_is_read() {
-        let event = Event::parse(STATE).expect("an event");
-        assert_eq!(event.user.as_deref(), Some("user_42"));
-        let Subject::Customer(Some(listed)) = &event.subject else {
-            panic!("no list: {event:?}");
-        };
-        assert_eq!(listed.len(), 1);
-        assert_eq!(listed[0].status.as_deref(), Some("active"));
-        assert!(listed[0].period.is_some());
-
-        let absent = [
-            json!({}),
-            json!({"active_subscriptions": null}),
-            json!("x"),
-            json!(null),
-        ];
-        for data in absent {
-            let event = parsed(&json!({"type": "customer.state_changed", "data": data}));
-            assert_eq!(event.subject, Subject::Customer(None), "{data}");
-        }
-        let data = json!({"active_subscriptions": []});
-        let none = parsed(&json!({"type": "customer.state_changed", "data": data}));
-        assert_eq!(none.subject, Subject::Customer(Some(Vec::new())));
-    }
-
-    #[test]
-    fn what_is_no_event_says_so() {
-        let check = |body: &[u8], expected| {
-            assert_eq!(Event::parse(body), Err(expected), "{body:?}");
-        };
-        check(b"", EventError::Json);
-        check(b"{", EventError::Json);
-        check(b"\xff", EventError::Json);
-        check(b"{} {}", EventError::Json);
-        check(b"[]", EventError::Type);
-        check(b"null", EventError::Type);
-        check(b"{}", EventError::Type);
-        check(br#"{"type": 1}"#, EventError::Type);
-        check(br#"{"type": ""}"#, EventError::Type);
-        let deep = [b"{\"type\":\"x\",\"data\":".to_vec(), b"[".repeat(60_000)].concat();
-        check(&deep, EventError::Json);
-        let closed = format!(
-            "{{\"type\":\"x\",\"data\":{}{}}}",
-            "[".repeat(9_999),
-            "]".repeat(9_999)
-        );
-        check(closed.as_bytes(), EventError::Json);
-    }
-
-    #[test]
-    fn odd_and_missing_fields_are_passed_over() {
-        let odd = [
-            json!(null),
-            json!([]),
-            json!("x"),
-            json!({}),
-            json!({"id": 1, "status": true, "customer": "x", "product": [], "metadata": null}),
-            json!({"id": null, "status": null, "customer": null, "product": null, "metadata": 3}),
-            json!({"current_period_start": 5, "current_period_end": "tomorrow"}),
-        ];
-        for data in odd {
-            let event =
-                parsed(&json!({"type": "subscription.updated", "timestamp": 5, "data": data}));
-            assert_eq!(subscription(&event), Subscription::default(), "{data}");
-            assert_eq!((event.user, event.unix_micros), (None, None), "{data}");
-            assert!(event.ids.is_empty(), "{data}");
-        }
-        let bare = parsed(&json!({"type": "subscription.active"}));
-        assert_eq!(subscription(&bare), Subscription::default());
-    }
-
-    #[test]
-    fn the_user_is_the_one_that_the_web_app_named() {
-        let check = |data: Value, expected: Option<&str>| {
-            let event = parsed(&json!({"type": "subscription.active", "data": data}));
-            assert_eq!(event.user.as_deref(), expected, "{data}");
-        };
-        let both = json!({"customer": {"external_id": "a", "metadata": {"user_id": "c"}}, "metadata": {"user_id": "b"}});
-        check(both, Some("a"));
-        check(
-            json!({"customer": {"external_id": null, "metadata": {"user_id": "c"}}, "metadata": {"user_id": "b"}}),
-            Some("b"),
-        );
-        check(
-            json!({"customer": {"external_id": "", "metadata": {"user_id": "c"}}}),
-            Some("c"),
-        );
-        check(json!({"metadata": {"user_id": 42}}), Some("42"));
-        check(json!({"metadata": {"user_id": true}}), None);
-        // At the top it is a customer's own field, and this is no customer.
-        check(json!({"external_id": "a"}), None);
-
-        let state =
-            |data: Value| parsed(&json!({"type": "customer.state_changed", "data": data})).user;
-        assert_eq!(state(json!({"external_id": "a"})).as_deref(), Some("a"));
-        assert_eq!(
-            state(json!({"metadata": {"user_id": "b"}})).as_deref(),
-            Some("b")
-        );
-        assert_eq!(state(json!({"id": "c", "email": "a@example.test"})), None);
-    }
-
-    #[test]
-    fn the_time_is_the_envelopes_else_the_changes() {
-        let check = |timestamp: Value, modified: Value, expected| {
-            let event = parsed(
-                &json!({"type": "x", "timestamp": timestamp, "data": {"modified_at": modified}}),
-            );
-            assert_eq!(event.unix_micros, expected, "{timestamp} {modified}");
-        };
-        let modified = "2026-10-01T09:00:05Z";
-        check(
-            json!("2026-10-01T09:00:05.123456Z"),
-            json!(modified),
-            Some(1_790_845_205_123_456),
-        );
-        check(
-            json!("2026-10-01T11:00:05.5+02:00"),
-            json!(null),
-            Some(1_790_845_205_500_000),
-        );
-        check(json!(null), json!(modified), Some(1_790_845_205_000_000));
-        check(json!("soon"), json!(modified), Some(1_790_845_205_000_000));
-        check(json!(1_790_845_205), json!(null), None);
-    }
-
-    #[test]
-    fn a_period_needs_both_ends_in_order() {
-        let check = |start: Value, end: Value, expected: bool| {
-            let data = json!({"current_period_start": start, "current_period_end": end});
-            let event = parsed(&json!({"type": "subscription.updated", "data": data}));
-            assert_eq!(subscription(&event).period.is_some(), expected, "{data}");
-        };
-        let (start, end) = ("2026-10-01T09:00:00Z", "2026-11-01T09:00:00Z");
-        check(json!(start), json!(end), true);
-        check(json!(end), json!(start), false);
-        check(json!(start), json!(start), false);
-        check(json!(start), json!(null), false);
-        check(json!(null), json!(end), false);
-        check(json!("2026-10-01"), json!(end), false);
-    }
-}
+mod tests;

@@ -15,18 +15,22 @@ use talktime_api::webhook::{WebhookAnswer, WebhookOutcome};
 use talktime_http::Verb::Post;
 use talktime_http::{
     Answer, Code, Misconfigured, Once, Problem, Request, Service, now, parsed, variable,
-    write_id_from,
 };
+use talktime_store::webhook_events::{self, Delivered, Effect, Outcome};
 use talktime_store::{
-    ApplyError, Settings, SpinKeyValue, SpinSqlite, StoreError, Users, WriteMark, pseudonym,
-    webhook_events,
+    ApplyError, PlanNews, Settings, SpinKeyValue, SpinSqlite, StoreError, Users, WriteMark,
+    plan_news, pseudonym, subscriptions,
 };
-use talktime_usage::{Catalogue, Command, PlanOutcome, Policy, Repeat, Reply, UserId};
+use talktime_usage::{Catalogue, Instant, Policy, SubscriptionId};
 
 use crate::configuration::{PastDue, Products};
-use crate::decision::{Action, Rules, decide};
+use crate::decision::subject::asked_about;
+use crate::decision::{Action, Arrival, Decision, Rules, decide};
 use crate::event::Event;
-use crate::signature::{Headers, Keys};
+use crate::signature::{Delivery, Headers, Keys, Refused};
+
+/// The most bytes that an event may have. The provider lets its users put about 100 KiB into one, as metadata.
+const BODY_BYTES_MAX: usize = 256 * 1024;
 
 static SERVICE: Service<()> = Service::new(&[(Post, "/api/webhooks/polar", ())]);
 
@@ -41,27 +45,57 @@ pub async fn handle(request: spin_sdk::http::Request) -> impl IntoResponse {
 }
 
 async fn answer((): (), mut request: Request) -> Result<Answer, Problem> {
-    let body = request.bytes().await?;
     let received_at = now();
-    let headers = Headers {
-        id: request.header("webhook-id"),
-        timestamp: request.header("webhook-timestamp"),
-        signature: request.header("webhook-signature"),
-    };
-    let delivery = KEYS
+    let headers = request.headers().clone();
+    let header = |name| headers.get(name)?.to_str().ok();
+    // Whoever cannot be the provider is not waited for.
+    let claim = KEYS
         .get(read_keys)
         .await?
-        .verify(headers, &body, received_at)
-        .map_err(|why| {
-            // One sentence for all: who forges a webhook is not told how far they got.
-            Problem::new(
-                Code::Unauthorized,
-                "The webhook is not signed with this service's secret",
-            )
-            .internal_message(why)
-        })?;
-    let event = Event::parse(&body).map_err(|error| Problem::bad_request(error.to_string()))?;
+        .examine(
+            Headers {
+                id: header("webhook-id"),
+                timestamp: header("webhook-timestamp"),
+                signature: header("webhook-signature"),
+            },
+            received_at,
+        )
+        .map_err(unsigned)?;
+    let body = request.bytes_up_to(BODY_BYTES_MAX).await?;
+    let delivery = claim.verify(&body).map_err(unsigned)?;
+    let ledger = SpinSqlite::default();
+    let delivered = match Event::parse(&body) {
+        Ok(event) => carry_out(&ledger, &event, delivery, received_at).await?,
+        // Sent again, it would be the same, and ten failures in a row disable the endpoint for all users.
+        Err(error) => {
+            let row = record::unreadable(delivery.id, error, &body, received_at);
+            eprintln!("webhook {} failed: {error}", delivery.id);
+            webhook_events::record(&ledger, &row, Effect::Nothing).await?
+        }
+    };
+    Answer::ok(&WebhookAnswer::new(match delivered {
+        Delivered::Now(outcome) => outcome.into(),
+        Delivered::Before => WebhookOutcome::Duplicate,
+    }))
+}
 
+/// One sentence for all: who forges a webhook is not told how far they got.
+fn unsigned(why: Refused) -> Problem {
+    Problem::new(
+        Code::Unauthorized,
+        "The webhook is not signed with this service's secret",
+    )
+    .internal_message(why)
+}
+
+/// Carries out an event, and then records it: should anything break off, the provider sends it again, and what was done
+/// by then is done once.
+async fn carry_out(
+    ledger: &SpinSqlite,
+    event: &Event,
+    delivery: Delivery<'_>,
+    received_at: Instant,
+) -> Result<Delivered, Problem> {
     let settings = Settings::load().await?;
     let catalogue = &settings.policy.catalogue;
     let (products, past_due) = BILLING.get(async || read_billing(catalogue).await).await?;
@@ -70,98 +104,92 @@ async fn answer((): (), mut request: Request) -> Result<Answer, Problem> {
         products,
         past_due: *past_due,
     };
-    let decision = decide(&event, delivery, rules);
-
-    let ledger = SpinSqlite::default();
-    let done = match &decision.action {
-        Action::Apply(user, command) => {
-            apply(&ledger, &settings.policy, user, command, delivery.id).await?
-        }
-        Action::Ignore => Done::now(WebhookOutcome::Ignored),
-        Action::Unmapped => Done::now(WebhookOutcome::Unmapped),
-        Action::UnknownProduct => Done::now(WebhookOutcome::UnknownProduct),
+    let (ids, customer) = asked_about(event);
+    let known = subscriptions::known(ledger, &ids, customer.as_ref(), received_at).await?;
+    let arrival = Arrival {
+        delivery,
+        at: received_at,
+        known: &known,
     };
-    let row = record::row(delivery.id, &event, &decision, done.outcome, received_at);
+    let mut decision = decide(event, arrival, rules);
+    // By its own time the user's state knows an event again. Without one, only the record does.
+    if !decision.is_timed
+        && let Some(before) = webhook_events::find(ledger, delivery.id, received_at).await?
+        && !before.outcome.is_open()
+    {
+        return Ok(Delivered::Before);
+    }
+    let (outcome, effect) = act(ledger, &settings.policy, &mut decision, delivery.id).await?;
+    let row = record::row(delivery.id, event, &decision, outcome, received_at);
     if !decision.remarks.is_empty() {
+        let (id, kind, outcome) = (&row.id, &row.kind, outcome.as_str());
         let remarks = decision.remarks.join("; ");
-        eprintln!(
-            "webhook {} ({:?}): {}: {remarks}",
-            row.id, row.kind, row.outcome
-        );
+        eprintln!("webhook {id} ({kind:?}): {outcome}: {remarks}");
     }
-    let first = match webhook_events::record(&ledger, &row).await {
-        Ok(first) => first,
-        // What became of the event is in the user's state: to have it sent again only for the record, perhaps ten times
-        // until the provider gives up on this endpoint, is worse than a gap in the record.
-        Err(error) if !record::is_only_trace(done.outcome) => {
-            eprintln!(
-                "webhook {} is {} and could not be recorded: {error}",
-                row.id, row.outcome
-            );
-            true
-        }
-        Err(error) => return Err(error.into()),
-    };
-    let outcome = if first || done.changed {
-        done.outcome
-    } else {
-        WebhookOutcome::Duplicate
-    };
-    Answer::ok(&WebhookAnswer::new(outcome))
+    Ok(webhook_events::record(ledger, &row, effect).await?)
 }
 
-/// What became of an event, and whether it is this request that changed the user's state.
-struct Done {
-    outcome: WebhookOutcome,
-    changed: bool,
-}
-
-impl Done {
-    fn now(outcome: WebhookOutcome) -> Self {
-        Self {
-            outcome,
-            changed: false,
-        }
-    }
-}
-
-/// Carries out a command, before the event is recorded: should this fail or break off, the provider sends the event
-/// again, and what was done by then is done once.
-async fn apply(
+async fn act(
     ledger: &SpinSqlite,
     policy: &Policy,
-    user: &UserId,
-    command: &Command,
+    decision: &mut Decision,
     event: &str,
-) -> Result<Done, Problem> {
+) -> Result<(Outcome, Effect), Problem> {
+    let nothing = |outcome| Ok((outcome, Effect::Nothing));
+    match &decision.action {
+        Action::Apply(news) => {
+            let (outcome, effect, without_plan) =
+                tell(ledger, policy, news, &decision.without_plan, event).await?;
+            for id in &without_plan {
+                decision.remarks.push(format!(
+                    "neither polar_products nor an event of subscription {id} names its plan"
+                ));
+            }
+            // What the list has that is known counts; the rest waits for the operator.
+            if outcome == Outcome::Applied && !without_plan.is_empty() {
+                return Ok((Outcome::UnknownProduct, effect));
+            }
+            Ok((outcome, effect))
+        }
+        Action::Outdated => nothing(Outcome::Outdated),
+        Action::Ignore => nothing(Outcome::Ignored),
+        Action::Unmapped => nothing(Outcome::Unmapped),
+        Action::UnknownProduct => nothing(Outcome::UnknownProduct),
+    }
+}
+
+/// Tells the news, and which of the subscriptions without a plan the user's state knows none for either.
+async fn tell(
+    ledger: &SpinSqlite,
+    policy: &Policy,
+    news: &PlanNews,
+    without_plan: &[SubscriptionId],
+    event: &str,
+) -> Result<(Outcome, Effect, Vec<SubscriptionId>), Problem> {
     let documents = SpinKeyValue::open()?;
     let users = Users::new(&documents, ledger, policy);
-    let mark = WriteMark::Repeatable(Repeat {
-        id: write_id_from(&["polar", event, user.as_str()]),
-        fingerprint: None,
-    });
-    match users.apply(user, command, &mark).await {
-        Ok(applied) if applied.reply == Reply::Plan(PlanOutcome::Applied) => Ok(Done {
-            outcome: WebhookOutcome::Applied,
-            changed: !applied.writes.is_empty(),
-        }),
-        // Delivered before, and not recorded.
-        Ok(applied) if applied.reply == Reply::Plan(PlanOutcome::Repeated) => {
-            Ok(Done::now(WebhookOutcome::Applied))
+    match plan_news::tell(&users, news, &WriteMark::fresh()).await {
+        Ok(told) => {
+            let grants = told.state.as_ref().map(|state| &state.grants);
+            let unknown = without_plan
+                .iter()
+                .filter(|id| !grants.is_some_and(|grants| grants.tells_plan_of(id)));
+            Ok((told.outcome, told.effect, unknown.cloned().collect()))
         }
-        Ok(_) => Ok(Done::now(WebhookOutcome::Outdated)),
         // Sent again at once, it would fail again, and ten failures in a row disable the endpoint for all users.
         Err(error @ (ApplyError::Refused(_) | ApplyError::Store(StoreError::Unreadable(_)))) => {
-            eprintln!("webhook {event} failed for {}: {error}", pseudonym(user));
-            Ok(Done::now(WebhookOutcome::Failed))
+            eprintln!(
+                "webhook {event} failed for {}: {error}",
+                pseudonym(&news.user)
+            );
+            Ok((Outcome::Failed, Effect::Nothing, Vec::new()))
         }
         Err(error) => Err(error.into()),
     }
 }
 
 async fn read_keys() -> Result<Keys, Misconfigured> {
-    let secret = variable("polar_webhook_secret").await?;
-    Ok(Keys::of(secret.as_deref()))
+    Keys::of(variable(signature::VARIABLE).await?.as_deref())
 }
 
 async fn read_billing(catalogue: &Catalogue) -> Result<(Products, PastDue), Misconfigured> {

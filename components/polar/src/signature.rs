@@ -8,6 +8,7 @@ use base64::engine::{DecodePaddingMode, Engine};
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 use subtle::{Choice, ConstantTimeEq};
+use talktime_http::{Misconfigured, check_secret};
 use talktime_usage::Instant;
 
 /// How far the sender's clock and ours may be apart, both ways: what Standard Webhooks asks for.
@@ -19,7 +20,15 @@ const ID_LENGTH_MAX: usize = 256;
 /// More than a provider sends while it changes over from one secret to the next.
 const SIGNATURES_MAX: usize = 32;
 
+/// The variable that holds the secret.
+pub const VARIABLE: &str = "polar_webhook_secret";
+
 const PREFIX: &str = "whsec_";
+
+const SIGNATURE_PREFIX: &str = "v1,";
+
+/// Standard Webhooks asks for keys of 24 to 64 bytes. A shorter one is no key: the secret's text happens to be base64.
+const DECODED_BYTES_MIN: usize = 24;
 
 /// As lenient about missing padding as the provider's own library, which would otherwise take a secret that this does not.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
@@ -73,37 +82,57 @@ pub enum Refused {
 /// The keys that a secret stands for.
 pub struct Keys(Vec<Vec<u8>>);
 
+/// What the headers of a delivery claim, before its body is there to prove it.
+#[derive(Clone, Copy)]
+pub struct Claim<'a> {
+    keys: &'a Keys,
+    id: &'a str,
+    timestamp: &'a str,
+    sent_at_seconds: i64,
+    signature: &'a str,
+}
+
 impl Keys {
-    /// The keys of the configured secret. Polar changed its own rule in September 2026, and a secret does not show from
-    /// which side of that it comes: so there are two keys, the text itself and, where it decodes, the base64 in it.
-    #[must_use]
-    pub fn of(secret: Option<&str>) -> Self {
-        // A secret that was mounted from a file often ends with a newline.
-        let secret = secret.unwrap_or_default().trim();
-        if secret.is_empty() {
-            return Self(Vec::new());
+    /// The keys of the configured secret, none where it is not set. Polar changed its own rule in September 2026, and a
+    /// secret does not show from which side of that it comes: so there are two keys, the text itself and, where it decodes
+    /// to one that is long enough, the base64 in it.
+    ///
+    /// # Errors
+    /// When the secret is one that others could guess, or not a secret at all.
+    pub fn of(secret: Option<&str>) -> Result<Self, Misconfigured> {
+        let Some(secret) = secret.filter(|secret| !secret.is_empty()) else {
+            return Ok(Self(Vec::new()));
+        };
+        let encoded = secret.strip_prefix(PREFIX).unwrap_or(secret);
+        if encoded.is_empty() {
+            return Err(Misconfigured::new(
+                VARIABLE,
+                "is only the beginning that all secrets of the provider have",
+            ));
         }
+        if secret.starts_with(SIGNATURE_PREFIX) {
+            return Err(Misconfigured::new(
+                VARIABLE,
+                "begins as a signature does: the secret is what stands after the comma",
+            ));
+        }
+        check_secret(VARIABLE, secret)?;
         let decoded = BASE64
-            .decode(secret.strip_prefix(PREFIX).unwrap_or(secret))
+            .decode(encoded)
             .ok()
-            .filter(|key| !key.is_empty());
-        Self(
+            .filter(|key| key.len() >= DECODED_BYTES_MIN);
+        Ok(Self(
             std::iter::once(secret.as_bytes().to_vec())
                 .chain(decoded)
                 .collect(),
-        )
+        ))
     }
 
-    /// Checks a delivery against the clock and the keys.
+    /// Looks at all that can be judged without the body, so that nobody makes us wait for one in vain.
     ///
     /// # Errors
-    /// When it is not genuine or not recent.
-    pub fn verify<'a>(
-        &self,
-        headers: Headers<'a>,
-        body: &[u8],
-        now: Instant,
-    ) -> Result<Delivery<'a>, Refused> {
+    /// When the delivery cannot be genuine, or is not recent.
+    pub fn examine<'a>(&'a self, headers: Headers<'a>, now: Instant) -> Result<Claim<'a>, Refused> {
         if self.0.is_empty() {
             return Err(Refused::NoSecret);
         }
@@ -132,15 +161,32 @@ impl Keys {
         if sent_at_seconds.abs_diff(now.unix_seconds()) > TOLERANCE_SECONDS {
             return Err(Refused::Stale);
         }
-        let given: Vec<Vec<u8>> = signature
+        Ok(Claim {
+            keys: self,
+            id,
+            timestamp,
+            sent_at_seconds,
+            signature,
+        })
+    }
+}
+
+impl<'a> Claim<'a> {
+    /// Checks the body against the signatures.
+    ///
+    /// # Errors
+    /// When none fits.
+    pub fn verify(self, body: &[u8]) -> Result<Delivery<'a>, Refused> {
+        let given: Vec<Vec<u8>> = self
+            .signature
             .split(' ')
-            .filter_map(|signature| signature.strip_prefix("v1,"))
+            .filter_map(|signature| signature.strip_prefix(SIGNATURE_PREFIX))
             .take(SIGNATURES_MAX)
             .filter_map(|signature| BASE64.decode(signature).ok())
             .collect();
         let mut genuine = Choice::from(0);
-        for key in &self.0 {
-            let expected = sign(key, id, timestamp, body).ok_or(Refused::Mismatch)?;
+        for key in &self.keys.0 {
+            let expected = sign(key, self.id, self.timestamp, body).ok_or(Refused::Mismatch)?;
             for given in &given {
                 // Every one is compared, so that the time does not tell which fits.
                 genuine |= given.as_slice().ct_eq(&expected);
@@ -148,8 +194,8 @@ impl Keys {
         }
         if bool::from(genuine) {
             Ok(Delivery {
-                id,
-                sent_at_seconds,
+                id: self.id,
+                sent_at_seconds: self.sent_at_seconds,
             })
         } else {
             Err(Refused::Mismatch)

@@ -5,15 +5,15 @@
 use std::collections::BTreeMap;
 
 use talktime_polar::configuration::{PastDue, Products};
-use talktime_polar::decision::{Action, Rules, decide};
+use talktime_polar::decision::{Action, Arrival, Rules, decide};
 use talktime_polar::event::Event;
 use talktime_polar::signature::Delivery;
-use talktime_usage::{Catalogue, Command};
+use talktime_usage::{Catalogue, Command, Instant};
 
 /// A fixture's name without `.json`, and what becomes of it.
 const EXPECTED: [(&str, &str); 23] = [
-    ("customer.state_changed", "lists 1"),
-    ("customer.state_changed.empty", "lists 0"),
+    ("customer.state_changed", "lists 1, 1 without a plan"),
+    ("customer.state_changed.empty", "lists 0, 0 without a plan"),
     ("order.paid", "ignored"),
     ("product.updated", "ignored"),
     ("subscription.active", "pro"),
@@ -21,7 +21,7 @@ const EXPECTED: [(&str, &str); 23] = [
     ("subscription.active.unknown_plan", "free"),
     ("subscription.active.unknown_product", "unknown product"),
     ("subscription.active.unmapped", "unmapped"),
-    ("subscription.canceled", "pro"),
+    ("subscription.canceled", "pro until 2026-11-01T09:00:00Z"),
     ("subscription.canceled.immediately", "none"),
     ("subscription.created", "ignored"),
     ("subscription.created.trialing", "pro"),
@@ -49,17 +49,41 @@ fn outcome(body: &[u8]) -> String {
         id: "evt_1",
         sent_at_seconds: 0,
     };
-    match decide(&event, delivery, rules).action {
-        Action::Ignore => "ignored".to_owned(),
-        Action::Unmapped => "unmapped".to_owned(),
-        Action::UnknownProduct => "unknown product".to_owned(),
-        Action::Apply(_, Command::PastDue { .. }) => "past due".to_owned(),
-        Action::Apply(_, Command::Reconcile(roster)) => format!("lists {}", roster.active.len()),
-        Action::Apply(_, Command::ChangePlan { plan, period, .. }) => {
-            assert!(period.is_some(), "each real subscription tells its period");
-            plan.map_or("none".to_owned(), |plan| plan.to_string())
+    let arrival = Arrival {
+        delivery,
+        at: Instant::from_unix_seconds(1_800_000_000),
+        known: &[],
+    };
+    let decision = decide(&event, arrival, rules);
+    let news = match decision.action {
+        Action::Apply(news) => news,
+        Action::Outdated => return "outdated".to_owned(),
+        Action::Ignore => return "ignored".to_owned(),
+        Action::Unmapped => return "unmapped".to_owned(),
+        Action::UnknownProduct => return "unknown product".to_owned(),
+    };
+    match news.command {
+        Command::PastDue { .. } => "past due".to_owned(),
+        Command::Reconcile(roster) => {
+            let unknown = decision.without_plan.len();
+            format!("lists {}, {unknown} without a plan", roster.active.len())
         }
-        Action::Apply(_, other) => panic!("no news of a plan: {other:?}"),
+        Command::ChangePlan {
+            plan,
+            period,
+            ends_at,
+            customer,
+            ..
+        } => {
+            assert!(period.is_some(), "each real subscription tells its period");
+            assert!(customer.is_some(), "and its customer");
+            let plan = plan.map_or("none".to_owned(), |plan| plan.to_string());
+            match ends_at {
+                Some(end) => format!("{plan} until {}", end.to_rfc3339()),
+                None => plan,
+            }
+        }
+        other => panic!("no news of a plan: {other:?}"),
     }
 }
 

@@ -4,11 +4,12 @@ use serde::{Deserialize, Deserializer, Serialize, de::Error};
 use talktime_store::SweepReport;
 use talktime_store::report::{AlarmTally, PeriodRecord, SessionRecord, Tally};
 use talktime_store::webhook_events::WebhookEvent;
-use talktime_usage::{Minutes, SubscriptionId, UserId};
+use talktime_usage::{Minutes, PlanName, Source, SubscriptionId, UserId};
 use utoipa::ToSchema;
 
 use crate::session::StatusAnswer;
 use crate::timestamp::Timestamp;
+use crate::webhook::WebhookOutcome;
 
 /// What a plan update does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
@@ -64,11 +65,17 @@ pub struct UpdatePlanBody {
 
 /// `POST /api/internal/update-plan`.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
 pub struct UpdatePlanAnswer {
     /// Always true: a refusal has another form.
     pub success: bool,
-    /// Whether it counts: false for an event that is older than what is known.
+    /// Whether the plan takes it into account; of an event that comes again, whether it did the first time.
     pub applied: bool,
+    /// Why not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<NotApplied>,
+    /// All that grants a plan now. The largest is in force; without any it is free.
+    pub granted_by: Vec<GrantAnswer>,
     /// The status after it.
     pub status: StatusAnswer,
 }
@@ -79,6 +86,39 @@ pub struct SweepBody {
     /// Whether to sweep although the clock is far ahead of the last sweep: an operator's word that it is right.
     #[serde(default)]
     pub force: bool,
+}
+
+/// Why an update changed nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum NotApplied {
+    /// Something that happened later is known.
+    Outdated,
+}
+
+/// Somebody who grants a plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct GrantAnswer {
+    /// The plan.
+    pub plan: String,
+    /// The subscription that grants it; none for the updates that name no subscription.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subscription_id: Option<String>,
+}
+
+impl GrantAnswer {
+    /// That of a source.
+    #[must_use]
+    pub fn new(source: Source, plan: &PlanName) -> Self {
+        Self {
+            plan: plan.to_string(),
+            subscription_id: match source {
+                Source::Manual => None,
+                Source::Subscription(id) => Some(id.into()),
+            },
+        }
+    }
 }
 
 /// `POST /api/internal/alarm`.
@@ -293,7 +333,7 @@ pub struct WebhookEventAnswer {
     /// When it came.
     pub received_at: Timestamp,
     /// What became of it.
-    pub outcome: String,
+    pub outcome: WebhookOutcome,
     /// The ids in it, as JSON.
     pub detail: Option<String>,
 }
@@ -304,7 +344,7 @@ impl From<WebhookEvent> for WebhookEventAnswer {
             id: event.id,
             kind: event.kind,
             received_at: event.received_at.into(),
-            outcome: event.outcome,
+            outcome: event.outcome.into(),
             detail: event.detail,
         }
     }

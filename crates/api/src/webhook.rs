@@ -1,6 +1,7 @@
 //! `/api/webhooks/*`: what the billing provider is told about an event.
 
 use serde::{Deserialize, Serialize};
+use talktime_store::webhook_events::Outcome;
 use utoipa::ToSchema;
 
 /// `POST /api/webhooks/polar`.
@@ -26,9 +27,10 @@ pub enum WebhookOutcome {
     Ignored,
     /// It names no user or no subscription that Talktime could know. Sent again once it does, it is applied.
     Unmapped,
-    /// Nothing says which plan its product stands for. Sent again once `polar_products` does, it is applied.
+    /// Nothing says which plan a product in it stands for. Sent again once `polar_products` does, it is applied. What else
+    /// it tells counts already.
     UnknownProduct,
-    /// The user's stored state cannot be read, which sending it again does not mend by itself.
+    /// It, or the user's stored state, cannot be read, which sending it again does not mend by itself.
     Failed,
 }
 
@@ -43,29 +45,15 @@ impl WebhookAnswer {
     }
 }
 
-impl WebhookOutcome {
-    /// All of them.
-    pub const ALL: [Self; 7] = [
-        Self::Applied,
-        Self::Outdated,
-        Self::Duplicate,
-        Self::Ignored,
-        Self::Unmapped,
-        Self::UnknownProduct,
-        Self::Failed,
-    ];
-
-    /// The name, as on the wire and in the ledger.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Applied => "applied",
-            Self::Outdated => "outdated",
-            Self::Duplicate => "duplicate",
-            Self::Ignored => "ignored",
-            Self::Unmapped => "unmapped",
-            Self::UnknownProduct => "unknown_product",
-            Self::Failed => "failed",
+impl From<Outcome> for WebhookOutcome {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Applied => Self::Applied,
+            Outcome::Outdated => Self::Outdated,
+            Outcome::Ignored => Self::Ignored,
+            Outcome::Unmapped => Self::Unmapped,
+            Outcome::UnknownProduct => Self::UnknownProduct,
+            Outcome::Failed => Self::Failed,
         }
     }
 }
@@ -82,8 +70,10 @@ mod tests {
             json!(WebhookAnswer::new(WebhookOutcome::UnknownProduct)),
             json!({"received": true, "outcome": "unknown_product"})
         );
-        for outcome in WebhookOutcome::ALL {
-            assert_eq!(json!(outcome), json!(outcome.as_str()));
+        // One name on the wire and in the ledger.
+        for outcome in Outcome::ALL {
+            let wire = WebhookOutcome::from(outcome);
+            assert_eq!(json!(wire), json!(outcome.as_str()));
         }
     }
 }

@@ -42,4 +42,4 @@ pub use routes::Verb;
 pub use secret::InternalSecret;
 pub use service::Service;
 pub use single_write::leave_in_one_write;
-pub use talktime_config::{Misconfigured, Once, now, parsed, variable};
+pub use talktime_config::{Misconfigured, Once, check_secret, now, parsed, variable};

@@ -15,7 +15,7 @@ struct Migration {
 }
 
 /// All migrations, in order. A new file is added here and never changed afterwards.
-const MIGRATIONS: [Migration; 2] = [
+const MIGRATIONS: [Migration; 3] = [
     Migration {
         version: 1,
         sql: include_str!("../../../migrations/0001_ledger.sql"),
@@ -23,6 +23,10 @@ const MIGRATIONS: [Migration; 2] = [
     Migration {
         version: 2,
         sql: include_str!("../../../migrations/0002_running_first_and_retention.sql"),
+    },
+    Migration {
+        version: 3,
+        sql: include_str!("../../../migrations/0003_subscriptions.sql"),
     },
 ];
 

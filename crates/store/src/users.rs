@@ -45,6 +45,14 @@ pub enum WriteMark {
     Repeatable(Repeat),
 }
 
+impl WriteMark {
+    /// The mark of a write that nobody repeats.
+    #[must_use]
+    pub fn fresh() -> Self {
+        Self::Once(random_write_id())
+    }
+}
+
 /// Why a command has no reply.
 #[derive(Debug, thiserror::Error)]
 pub enum ApplyError {

@@ -52,7 +52,8 @@ impl EventOrder {
     }
 
     /// For an update that arrives now and does not say when it happened, where `known` is the latest of what is known.
-    pub(crate) fn untold(now: Instant, event: &str, known: Option<&Self>) -> Self {
+    #[must_use]
+    pub fn untold(now: Instant, event: &str, known: Option<&Self>) -> Self {
         let arrived = micros(now).saturating_sub(in_micros(UNTOLD_AGE));
         let after = known.map_or(i64::MIN, |known| known.unix_micros.saturating_add(1));
         Self {
@@ -69,7 +70,8 @@ impl EventOrder {
     }
 
     /// The event as it counts when it arrives now: never far ahead.
-    pub(crate) fn arriving(&self, now: Instant) -> Self {
+    #[must_use]
+    pub fn arriving(&self, now: Instant) -> Self {
         Self {
             unix_micros: self.unix_micros.min(micros(now.plus(AHEAD_MAX))),
             event: self.event.clone(),

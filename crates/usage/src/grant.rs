@@ -182,6 +182,13 @@ impl Grants {
                 extra: Map::new(),
             };
             match self.listed.get(&id) {
+                // The same list again may tell a plan that nobody could tell before.
+                Some(known) if known.as_of == listed.as_of && known.plan.is_none() => {
+                    if listed.plan.is_none() {
+                        continue;
+                    }
+                    listed.take_over(known);
+                }
                 Some(known) if known.as_of >= listed.as_of => continue,
                 Some(known) => listed.take_over(known),
                 None if self.is_forgotten(&id, &listed.as_of) => continue,

@@ -25,7 +25,8 @@ pub const SCHEMA: u32 = 2;
 /// How many write ids are remembered: more than the writers that can be in flight for one user at a time.
 const WRITES_KEPT: usize = 48;
 
-/// How many answers to requests with an idempotency key are remembered.
+/// How many answers to requests with an idempotency key are remembered; those to plan updates have places of their own, so
+/// that a burst of them does not push out the answer to a start that is still tried again.
 const ANSWERS_KEPT: usize = 8;
 
 /// How many ended sessions are remembered, so that ending one again gets its first answer.
@@ -248,12 +249,22 @@ impl State {
     pub(crate) fn push_answer(&mut self, repeat: &Repeat, reply: Reply) {
         // A request that is carried out each time it comes takes one place all the same.
         self.answers.retain(|answer| answer.write != repeat.id);
+        let is_plan = matches!(reply, Reply::Plan(_));
         self.answers.push(Answer {
             write: repeat.id.clone(),
             fingerprint: repeat.fingerprint.clone(),
             reply,
         });
-        self.answers.keep_last(ANSWERS_KEPT);
+        let of_kind = |answer: &Answer| matches!(answer.reply, Reply::Plan(_)) == is_plan;
+        let kept = self.answers.iter().filter(|answer| of_kind(answer)).count();
+        let mut surplus = kept.saturating_sub(ANSWERS_KEPT);
+        self.answers.retain(|answer| {
+            let is_surplus = surplus > 0 && of_kind(answer);
+            surplus -= usize::from(is_surplus);
+            !is_surplus
+        });
+        // Those of a later version count too.
+        self.answers.keep_last(2 * ANSWERS_KEPT);
     }
 
     pub(crate) fn push_ended(&mut self, ended: EndedSession) {

@@ -155,6 +155,11 @@ pub fn step(
             unreachable!("mint::step carries these out")
         }
     };
+    // News that grants nothing to somebody who was never here is no reason to create them.
+    let is_told = matches!(&carried_out, Done::Changed(Reply::Plan(_)));
+    if state.is_none() && is_told && next.grants.sources(context.policy, now).is_empty() {
+        return Ok(Step::Unchanged(Reply::Plan(PlanOutcome::Applied)));
+    }
     Ok(match carried_out {
         Done::Changed(reply) => finish(next, writes, reply, context),
         // Even a command that changes nothing itself makes true what time has brought about. And a state that was moved

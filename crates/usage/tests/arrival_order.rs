@@ -119,9 +119,10 @@ proptest! {
     }
 }
 
+/// Of users who were here: of others nothing is kept before something is granted.
 fn histories() -> impl Strategy<Value = &'static str> {
     select(vec![
-        "0:00 look",
+        "0:00 start, 0:10 end",
         "0:00 start, 3:10 talk, 3:10 end",
         "2026-10-20 start, 2026-10-20T00:03:00 talk, 2026-10-20T00:03:00 end, 0:00 start, 4:00 talk, 4:00 end",
         "2026-10-20 start, 2026-10-20T00:03:00 talk, 2026-10-20T00:03:00 end, 2026-11-02 reset",
@@ -207,7 +208,8 @@ fn every_order_of_a_real_exchange_comes_to_the_same() {
 
 #[test]
 fn a_roster_does_not_end_what_only_rosters_told_of_and_fell_behind() {
-    let scene = Scene::new();
+    let mut scene = Scene::new();
+    scene.play("0:00 start, 0:10 end");
     let commands = [
         scene.roster(1, &[("a", "pro", None)]),
         Command::PastDue {

@@ -28,7 +28,7 @@ fn tell(scene: &mut Scene, (by, plan, as_of): News<'_>) -> PlanOutcome {
 
 #[track_caller]
 fn check(news: &[News<'_>], plan: &str) {
-    let mut scene = Scene::new();
+    let mut scene = Scene::known();
     for one in news {
         tell(&mut scene, *one);
     }
@@ -107,7 +107,7 @@ fn being_behind_with_a_payment_keeps_the_plan() {
 fn check_roster(news: &[News<'_>], active: &[(&str, &str)], plan: &str) {
     let active: Vec<_> = active.iter().map(|(id, plan)| (*id, *plan, None)).collect();
     for roster_first in [false, true] {
-        let mut scene = Scene::new();
+        let mut scene = Scene::known();
         let roster = scene.roster(10, &active);
         if roster_first {
             scene.apply(&roster, scene.origin).expect("reconciled");
@@ -235,4 +235,60 @@ fn a_new_plan_shows_in_the_ledger_and_the_time_left() {
         ["2026-11-01..2026-12-01 free 3/10"]
     );
     assert_eq!(scene.status_at("4:00").seconds_remaining.get(), 420);
+}
+
+#[test]
+fn news_that_grants_nothing_creates_nobody() {
+    for news in [
+        ("a", "-", 1),
+        ("a", "?", 1),
+        ("manual", "-", 1),
+        ("a", "free", 1),
+    ] {
+        let mut scene = Scene::new();
+        assert_eq!(tell(&mut scene, news), PlanOutcome::Applied, "{news:?}");
+        assert_eq!(scene.state, None, "{news:?}");
+    }
+    let mut scene = Scene::new();
+    let empty = scene.roster(1, &[]);
+    let told = scene.apply(&empty, scene.origin);
+    assert_eq!(told, Ok(Reply::Plan(PlanOutcome::Applied)));
+    assert_eq!(scene.state, None);
+    // Whoever was here keeps what is told.
+    let mut scene = Scene::known();
+    assert_eq!(tell(&mut scene, ("a", "-", 2)), PlanOutcome::Applied);
+    assert_eq!(tell(&mut scene, ("a", "pro", 1)), PlanOutcome::Outdated);
+}
+
+#[test]
+fn the_same_list_again_may_tell_a_plan_that_nobody_could_tell_before() {
+    let mut scene = Scene::new();
+    let told = scene.roster(1, &[("a", "basic", None), ("b", "pro", None)]);
+    let mut unknown = told.clone();
+    if let Command::Reconcile(roster) = &mut unknown {
+        let entry = roster.active.get_mut(&subscription("b")).expect("listed");
+        entry.plan = None;
+    }
+    for (list, outcome, plan) in [
+        (&unknown, PlanOutcome::Applied, "basic"),
+        (&unknown, PlanOutcome::Repeated, "basic"),
+        (&told, PlanOutcome::Applied, "pro"),
+        (&told, PlanOutcome::Repeated, "pro"),
+        // What is known is not unlearnt by it.
+        (&unknown, PlanOutcome::Repeated, "pro"),
+    ] {
+        let reply = scene.apply(list, scene.origin);
+        assert_eq!(reply, Ok(Reply::Plan(outcome)));
+        assert_eq!(scene.status_at("0:00").plan.as_str(), plan);
+    }
+    let state = scene.state.as_ref().expect("there");
+    assert!(state.grants.tells_plan_of(&subscription("b")));
+    assert!(!state.grants.tells_plan_of(&subscription("c")));
+    let sources: Vec<_> = state
+        .grants
+        .sources(&scene.policy, scene.origin)
+        .into_iter()
+        .map(|(_, plan)| plan.to_string())
+        .collect();
+    assert_eq!(sources, ["basic", "pro"]);
 }

@@ -150,3 +150,33 @@ fn a_key_takes_one_place_however_often_it_is_carried_out() {
         scene.state = Some(*next);
     }
 }
+
+#[test]
+fn plan_updates_push_out_no_answer_of_a_session() {
+    let scene = Scene::new();
+    let (mut state, first) = changed(keyed(&scene, None, &start(1), "start", "0:00"));
+    for number in 0..20 {
+        let write = WriteId::parse(&format!("update-{number}")).expect("an id");
+        let repeat = Repeat {
+            id: write.clone(),
+            fingerprint: None,
+        };
+        let context = Context {
+            user: &scene.user,
+            now: scene.when("0:30"),
+            policy: &scene.policy,
+            write: &write,
+            repeat: Some(&repeat),
+            written_through: None,
+        };
+        let update = scene.change("manual", Some("pro"), None, false, None);
+        let step = step(Some(&state), &update, &context);
+        state = changed(step).0;
+    }
+    assert_eq!(state.answers.len(), 1 + 8, "they have places of their own");
+    let again = keyed(&scene, Some(&state), &start(2), "start", "0:40");
+    let Ok(Step::Unchanged(reply)) = again else {
+        panic!("{again:?}");
+    };
+    assert_eq!(reply, first);
+}

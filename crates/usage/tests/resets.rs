@@ -57,13 +57,8 @@ fn a_reset_starts_the_usage_afresh() {
             &new(0),
         ],
     );
-    // Of a user who used nothing there is nothing to close.
-    check(
-        "2026-11-10",
-        "0:00 reset",
-        &[],
-        &["2026-11-01..2026-12-01 free 0/10"],
-    );
+    // Of somebody who was never here there is nothing to close, and nothing to begin.
+    check("2026-11-10", "0:00 reset", &[], &[]);
 }
 
 #[test]

@@ -1,5 +1,4 @@
 use serde_json::{Value, json};
-use talktime_usage::{Instant, Period};
 
 use super::*;
 
@@ -9,17 +8,30 @@ const SENT: Delivery<'static> = Delivery {
 };
 const MICROS: i64 = 1_790_845_205_120_000;
 
-fn decided(kind: &str, data: &Value, past_due: PastDue) -> Decision {
+/// What becomes of a body that arrives five seconds after it was stamped, where that is known by then.
+fn decided_of(body: &Value, past_due: PastDue, known: &[Ownership]) -> Decision {
     let catalogue = Catalogue::default();
     let products = Products::parse(r#"{"prod_basic": "basic"}"#, &catalogue).expect("valid");
-    let body = json!({"type": kind, "timestamp": "2026-10-01T09:00:05.120000Z", "data": data});
     let event = Event::parse(body.to_string().as_bytes()).expect("an event");
     let rules = Rules {
         catalogue: &catalogue,
         products: &products,
         past_due,
     };
-    decide(&event, SENT, rules)
+    let arrival = Arrival {
+        delivery: SENT,
+        at: Instant::from_unix_seconds(SENT.sent_at_seconds),
+        known,
+    };
+    decide(&event, arrival, rules)
+}
+
+fn body(kind: &str, data: &Value) -> Value {
+    json!({"type": kind, "timestamp": "2026-10-01T09:00:05.120000Z", "data": data})
+}
+
+fn decided(kind: &str, data: &Value, past_due: PastDue) -> Decision {
+    decided_of(&body(kind, data), past_due, &[])
 }
 
 fn action(kind: &str, data: &Value) -> Action {
@@ -61,22 +73,51 @@ fn plan(name: &str) -> PlanName {
     Catalogue::default().find(name).expect("a plan").clone()
 }
 
+fn at(text: &str) -> Instant {
+    Instant::parse_rfc3339(text).expect("a time")
+}
+
 fn october() -> Period {
-    let at = |text| Instant::parse_rfc3339(text).expect("a time");
     Period::new(at("2026-10-01T09:00:00Z"), at("2026-11-01T09:00:00Z")).expect("a period")
 }
 
-fn change(granted: Option<&str>) -> Action {
+/// What an event about the subscription of the tests tells of whose it is.
+fn told(ended: bool) -> Ownership {
+    Ownership {
+        subscription: id("sub_1"),
+        user: user(),
+        customer: None,
+        named_micros: MICROS,
+        last_micros: MICROS,
+        ended,
+    }
+}
+
+fn news(command: Command, ended: bool) -> Action {
+    Action::Apply(Box::new(PlanNews {
+        user: user(),
+        command,
+        as_of: Some(as_of()),
+        told: vec![told(ended)],
+        taken: Vec::new(),
+    }))
+}
+
+fn change_until(granted: Option<&str>, period: Option<Period>, ends_at: Option<&str>) -> Action {
     let command = Command::ChangePlan {
         source: Source::Subscription(id("sub_1")),
         plan: granted.map(plan),
-        period: Some(october()),
-        ends_at: None,
+        period,
+        ends_at: ends_at.map(at),
         customer: None,
         reset_usage: false,
         as_of: Some(as_of()),
     };
-    Action::Apply(user(), command)
+    news(command, granted.is_none())
+}
+
+fn change(granted: Option<&str>) -> Action {
+    change_until(granted, Some(october()), None)
 }
 
 fn past_due() -> Action {
@@ -85,7 +126,7 @@ fn past_due() -> Action {
         period: Some(october()),
         as_of: as_of(),
     };
-    Action::Apply(user(), command)
+    news(command, false)
 }
 
 #[test]
@@ -135,8 +176,73 @@ fn an_overdue_payment_ends_the_plan_where_the_operator_wants_it() {
 
 #[test]
 fn a_cancellation_at_the_periods_end_keeps_the_plan_until_then() {
-    let data = with(&json!({"cancel_at_period_end": true, "ends_at": "2026-11-01T09:00:00Z"}));
-    assert_eq!(action("subscription.canceled", &data), change(Some("pro")));
+    let end = Some("2026-11-01T09:00:00Z");
+    for fields in [
+        json!({"cancel_at_period_end": true, "ends_at": end}),
+        json!({"cancel_at_period_end": true}),
+        json!({"pause_at_period_end": true}),
+    ] {
+        let expected = change_until(Some("pro"), Some(october()), end);
+        let found = action("subscription.canceled", &with(&fields));
+        assert_eq!(found, expected, "{fields}");
+    }
+    // What has ended ends no more.
+    let over = json!({"status": "canceled", "ended_at": "2026-10-12T08:00:00Z"});
+    assert_eq!(action("subscription.revoked", &with(&over)), change(None));
+}
+
+#[test]
+fn a_period_that_nobody_pays_for_is_passed_over() {
+    let check = |end: &str| {
+        let data = with(&json!({"current_period_end": end}));
+        let decision = decided("subscription.active", &data, PastDue::Keep);
+        assert_eq!(
+            decision.action,
+            change_until(Some("pro"), None, None),
+            "{end}"
+        );
+        assert_eq!(decision.remarks.len(), 1, "{:?}", decision.remarks);
+    };
+    check("2026-10-01T09:00:01Z");
+    check("2026-10-02T08:59:59Z");
+    check("2026-10-01T09:00:00Z");
+    check("2026-09-01T09:00:00Z");
+    let data = with(&json!({"current_period_end": "2026-10-02T09:00:00Z"}));
+    let day = Period::paid(at("2026-10-01T09:00:00Z"), at("2026-10-02T09:00:00Z")).expect("a day");
+    let expected = change_until(Some("pro"), Some(day), None);
+    assert_eq!(action("subscription.active", &data), expected);
+}
+
+#[test]
+fn a_stamp_far_ahead_is_taken_as_five_minutes_from_its_arrival() {
+    let stamped = |timestamp: &str| {
+        let body =
+            json!({"type": "subscription.active", "timestamp": timestamp, "data": subscription()});
+        decided_of(&body, PastDue::Keep, &[])
+    };
+    let micros = |decision: &Decision| match &decision.action {
+        Action::Apply(news) => news.as_of.as_ref().expect("a time").unix_micros,
+        other => panic!("no news: {other:?}"),
+    };
+    let last = SENT.sent_at_seconds * 1_000_000 + 300_000_000;
+    let near = stamped("2026-10-01T09:05:10Z");
+    assert_eq!(
+        (micros(&near), near.is_timed, near.remarks.len()),
+        (last, true, 0)
+    );
+    let far = stamped("2099-01-01T00:00:00Z");
+    assert_eq!(
+        (micros(&far), far.is_timed, far.remarks.len()),
+        (last, false, 1)
+    );
+    let Action::Apply(news) = far.action else {
+        panic!("no news");
+    };
+    // Nor does it pin whose the subscription is.
+    assert_eq!(
+        (news.told[0].named_micros, news.told[0].last_micros),
+        (last, last)
+    );
 }
 
 #[test]
@@ -260,22 +366,12 @@ fn other_events_are_ignored() {
 fn an_event_without_a_time_has_that_of_its_delivery() {
     let body =
         json!({"type": "subscription.revoked", "data": with(&json!({"status": "canceled"}))});
-    let event = Event::parse(body.to_string().as_bytes()).expect("an event");
-    let (catalogue, products) = (Catalogue::default(), Products::default());
-    let rules = Rules {
-        catalogue: &catalogue,
-        products: &products,
-        past_due: PastDue::Keep,
-    };
-    let Action::Apply(
-        _,
-        Command::ChangePlan {
-            as_of: Some(as_of), ..
-        },
-    ) = decide(&event, SENT, rules).action
-    else {
+    let decision = decided_of(&body, PastDue::Keep, &[]);
+    assert!(!decision.is_timed);
+    let Action::Apply(news) = decision.action else {
         panic!("no change");
     };
+    let as_of = news.as_of.expect("a time");
     assert_eq!(as_of.unix_micros, 1_790_845_210_000_000);
 }
 
@@ -286,43 +382,62 @@ fn roster(active: impl IntoIterator<Item = (&'static str, RosterEntry)>) -> Acti
         as_of: as_of(),
         active: active.collect(),
     };
-    Action::Apply(user(), Command::Reconcile(roster))
+    let ids = roster.active.keys();
+    let told = ids.map(|id| Ownership {
+        subscription: id.clone(),
+        ..told(false)
+    });
+    Action::Apply(Box::new(PlanNews {
+        user: user(),
+        told: told.collect(),
+        command: Command::Reconcile(roster),
+        as_of: Some(as_of()),
+        taken: Vec::new(),
+    }))
 }
 
 #[test]
 fn a_customers_state_lists_what_is_active() {
-    let check = |listed: Value, expected: &Action| {
+    let check = |listed: Value, expected: &Action, without_plan: &[&str]| {
         let data = json!({"external_id": "user_42", "active_subscriptions": listed});
-        assert_eq!(action("customer.state_changed", &data), *expected, "{data}");
+        let decision = decided("customer.state_changed", &data, PastDue::Keep);
+        assert_eq!(decision.action, *expected, "{data}");
+        let without_plan: Vec<_> = without_plan.iter().map(|name| id(name)).collect();
+        assert_eq!(decision.without_plan, without_plan, "{data}");
     };
     let entry = |name: Option<&str>| RosterEntry {
         plan: name.map(plan),
         ..RosterEntry::default()
     };
-    check(json!([]), &roster([]));
+    check(json!([]), &roster([]), &[]);
     check(
         json!([{"id": "s1", "status": "active", "product_id": "prod_basic"}]),
         &roster([("s1", entry(Some("basic")))]),
+        &[],
     );
     check(
         json!([{"id": "s1", "status": "trialing", "product_id": "prod_basic"}]),
         &roster([("s1", entry(Some("basic")))]),
+        &[],
     );
     check(
         json!([{"id": "s1", "product_id": "prod_basic"}]),
         &roster([("s1", entry(Some("basic")))]),
+        &[],
     );
     check(
         json!([{"id": "s1", "product_id": "prod_x", "metadata": {"plan": "pro"}}, {"id": "s2", "product_id": "prod_x"}]),
         &roster([("s1", entry(Some("pro"))), ("s2", entry(None))]),
+        &["s2"],
     );
     check(
-        json!([{"id": "s1", "status": "past_due", "product_id": "prod_basic"}, {"id": "s2", "status": "canceled"}]),
+        json!([{"id": "s1", "status": "past_due", "product_id": "prod_x"}, {"id": "s2", "status": "canceled"}]),
         &roster([("s1", entry(None))]),
+        &[],
     );
     check(
         json!([{
-            "id": "s1", "status": "active", "product_id": "prod_basic",
+            "id": "s1", "status": "active", "product_id": "prod_basic", "cancel_at_period_end": true,
             "current_period_start": "2026-10-01T09:00:00Z", "current_period_end": "2026-11-01T09:00:00Z",
         }]),
         &roster([(
@@ -330,16 +445,133 @@ fn a_customers_state_lists_what_is_active() {
             RosterEntry {
                 plan: Some(plan("basic")),
                 period: Some(october()),
-                ends_at: None,
+                ends_at: Some(october().end()),
             },
         )]),
+        &[],
     );
     // What cannot be read must not look like the end of every subscription.
-    check(json!(null), &Action::Ignore);
-    check(json!("none"), &Action::Ignore);
-    check(json!([{"status": "active"}]), &Action::Unmapped);
-    check(json!([{"id": "s1"}, 7]), &Action::Unmapped);
+    check(json!(null), &Action::Ignore, &[]);
+    check(json!("none"), &Action::Ignore, &[]);
+    check(json!([{"status": "active"}]), &Action::Unmapped, &[]);
+    check(json!([{"id": "s1"}, 7]), &Action::Unmapped, &["s1"]);
 
     let nobody = json!({"external_id": null, "active_subscriptions": []});
     assert_eq!(action("customer.state_changed", &nobody), Action::Unmapped);
+}
+
+/// Of another user's subscription at the provider's customer `cus_1`, named at that second after the event's.
+fn known(name: &str, owner: &str, seconds: i64) -> Ownership {
+    Ownership {
+        subscription: id(name),
+        user: UserId::parse(owner).expect("an id"),
+        customer: CustomerId::parse("cus_1").ok(),
+        named_micros: MICROS + seconds * 1_000_000,
+        last_micros: MICROS + seconds * 1_000_000,
+        ended: false,
+    }
+}
+
+/// Whom an event is about that names no user.
+fn whom(kind: &str, data: &Value, known: &[Ownership]) -> Option<String> {
+    let decision = decided_of(&body(kind, data), PastDue::Keep, known);
+    let applies = matches!(decision.action, Action::Apply(_));
+    assert_eq!(decision.user.is_some(), applies, "{data}: {decision:?}");
+    assert_eq!(decision.remarks.len(), 1, "{:?}", decision.remarks);
+    decision.user.map(String::from)
+}
+
+#[test]
+fn an_event_without_a_user_is_about_whose_subscription_it_is() {
+    let revoked = |customer: &str| {
+        with(&json!({"status": "canceled", "customer": {"id": customer, "external_id": null}}))
+    };
+    let check = |customer: &str, known: &[Ownership], expected: Option<&str>| {
+        let found = whom("subscription.revoked", &revoked(customer), known);
+        assert_eq!(found.as_deref(), expected, "{customer} {known:?}");
+    };
+    let (of_anna, of_bert) = (known("sub_0", "anna", -9), known("sub_2", "bert", -9));
+    check("cus_1", &[], None);
+    check("cus_9", &[known("sub_1", "anna", -9)], Some("anna"));
+    // The subscription itself before others of its customer.
+    let both = [known("sub_1", "anna", -9), of_bert.clone()];
+    check("cus_1", &both, Some("anna"));
+    check("cus_1", std::slice::from_ref(&of_anna), Some("anna"));
+    check("cus_9", std::slice::from_ref(&of_anna), None);
+    check("cus_1", &[of_anna.clone(), of_bert.clone()], None);
+
+    let state = json!({"id": "cus_1", "external_id": null, "active_subscriptions": [{"id": "sub_0", "product_id": "prod_basic"}]});
+    let whom_state = |known: &[Ownership]| whom("customer.state_changed", &state, known);
+    assert_eq!(whom_state(&[]), None);
+    assert_eq!(whom_state(&[of_anna.clone()]).as_deref(), Some("anna"));
+    let none = json!({"id": "cus_1", "external_id": null, "active_subscriptions": []});
+    let found = whom("customer.state_changed", &none, &[of_anna, of_bert]);
+    assert_eq!(found, None, "of two users");
+}
+
+#[test]
+fn a_subscription_is_taken_from_whose_it_was_and_never_back_by_an_older_event() {
+    let check = |fields: &Value, known: Ownership, taken: Option<&str>| {
+        let body = body("subscription.active", &with(fields));
+        let decision = decided_of(&body, PastDue::Keep, &[known]);
+        assert_eq!(decision.remarks.len(), 1, "{:?}", decision.remarks);
+        let from = match decision.action {
+            Action::Apply(news) => {
+                assert_eq!(news.user, user());
+                let (subscription, from) = news.taken[0].clone();
+                assert_eq!(subscription, id("sub_1"));
+                Some(String::from(from))
+            }
+            Action::Outdated => None,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(from.as_deref(), taken);
+    };
+    check(&json!({}), known("sub_1", "anna", -1), Some("anna"));
+    check(
+        &json!({"status": "canceled"}),
+        known("sub_1", "anna", -1),
+        Some("anna"),
+    );
+    check(&json!({}), known("sub_1", "anna", 1), None);
+    check(
+        &json!({"status": "canceled"}),
+        known("sub_1", "anna", 1),
+        None,
+    );
+    // Of the end that a user left behind of whom nothing else is kept.
+    let ended = Ownership {
+        ended: true,
+        ..known("sub_1", "user_42", 1)
+    };
+    check(&json!({}), ended, None);
+}
+
+#[test]
+fn a_list_claims_each_of_its_subscriptions() {
+    let data = json!({"id": "cus_1", "external_id": "user_42", "active_subscriptions": [
+        {"id": "s1", "product_id": "prod_basic"}, {"id": "s2", "product_id": "prod_basic"},
+        {"id": "s3", "product_id": "prod_x"},
+    ]});
+    let known = [
+        known("s1", "anna", -1),
+        known("s2", "bert", 1),
+        known("s3", "bert", 1),
+    ];
+    let decision = decided_of(
+        &body("customer.state_changed", &data),
+        PastDue::Keep,
+        &known,
+    );
+    assert!(decision.without_plan.is_empty(), "s3 is another user's");
+    let Action::Apply(news) = decision.action else {
+        panic!("no news");
+    };
+    let Command::Reconcile(roster) = &news.command else {
+        panic!("no list");
+    };
+    assert_eq!(roster.active.keys().collect::<Vec<_>>(), [&id("s1")]);
+    assert_eq!(roster.customer, CustomerId::parse("cus_1").ok());
+    let anna = UserId::parse("anna").expect("an id");
+    assert_eq!(news.taken, [(id("s1"), anna)]);
 }

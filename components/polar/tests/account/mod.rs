@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use talktime_polar::configuration::{PastDue, Products};
-use talktime_polar::decision::{Action, Rules, decide};
+use talktime_polar::decision::{Action, Arrival, Rules, decide};
 use talktime_polar::event::Event;
 use talktime_polar::signature::Delivery;
 use talktime_usage::{
@@ -245,8 +245,13 @@ impl Account {
             products: &self.products,
             past_due: self.past_due,
         };
-        if let Action::Apply(user, command) = decide(&parsed, delivery, rules).action {
-            assert_eq!(user, self.user);
+        let arrival = Arrival {
+            delivery,
+            at: now,
+            known: &[],
+        };
+        if let Action::Apply(news) = decide(&parsed, arrival, rules).action {
+            assert_eq!(news.user, self.user);
             let mark = format!(
                 "{:x}",
                 event
@@ -254,7 +259,7 @@ impl Account {
                     .bytes()
                     .fold(7_u64, |hash, byte| hash.wrapping_mul(31) ^ u64::from(byte))
             );
-            self.apply(state, &command, &mark, now);
+            self.apply(state, &news.command, &mark, now);
         }
     }
 

@@ -102,6 +102,21 @@ impl Grants {
             })
     }
 
+    /// All that grant more than free at `at`, and what each grants.
+    #[must_use]
+    pub fn sources(&self, policy: &Policy, at: Instant) -> Vec<(Source, PlanName)> {
+        let granted = self.granted(policy, at).into_iter();
+        granted
+            .map(|(plan, standing)| (standing.source(), plan.name))
+            .collect()
+    }
+
+    /// Whether any event told which plan a subscription stands for, as long as it lives.
+    #[must_use]
+    pub fn tells_plan_of(&self, subscription: &SubscriptionId) -> bool {
+        self.of_subscription(subscription).is_some()
+    }
+
     /// Whether that source grants more than free at `at`.
     pub(crate) fn is_granting(&self, source: &Source, policy: &Policy, at: Instant) -> bool {
         self.granted(policy, at)

@@ -113,6 +113,13 @@ impl Scene {
         Self::at("2026-11-10T09:00:00")
     }
 
+    /// One who was here before: of others nothing is kept as long as nothing is granted.
+    pub fn known() -> Self {
+        let mut scene = Self::new();
+        scene.play("0:00 start, 0:00 end");
+        scene
+    }
+
     pub fn policy(mut self, change: impl FnOnce(&mut Policy)) -> Self {
         change(&mut self.policy);
         self
