@@ -97,29 +97,30 @@ async fn the_last_day_of_a_month_resets_nothing() {
 async fn a_period_from_the_31st_goes_back_to_it() {
     for (year, february) in [(2027, 28), (2028, 29)] {
         let bench = Bench::setup()
-            .starting(&format!("{year}-01-31T10:00:00Z"))
+            .starting(&format!("{year}-01-31T09:00:00Z"))
             .build()
             .await;
-        let body = json!({
-            "userId": "anna", "plan": "pro", "action": "upgrade",
-            "periodStart": format!("{year}-01-31T09:00:00Z"), "periodEnd": format!("{year}-02-{february}T09:00:00Z"),
-        });
-        let _ = bench.internal("/api/internal/update-plan", body).await.ok();
-        let check = async |at: String, start: String, end: String| {
-            bench.set(&at);
-            let status = bench.status("anna").await;
-            assert_eq!(
-                (&status["periodStart"], &status["periodEnd"]),
-                (&json!(start), &json!(end)),
-                "at {at}"
-            );
-        };
+        let february = format!("02-{february}");
+        let days = ["01-31", &february, "03-31", "04-30", "05-31"];
         let time = |date: &str| format!("{year}-{date}T09:00:00Z");
-        let end = time(&format!("02-{february}"));
-        check(time("01-31"), time("01-31"), end.clone()).await;
-        check(end.clone(), end, time("03-31")).await;
-        check(time("03-31"), time("03-31"), time("04-30")).await;
-        check(time("05-02"), time("04-30"), time("05-31")).await;
+        for (number, day) in days.iter().enumerate().take(4) {
+            let (start, end) = (time(day), time(days[number + 1]));
+            let check = async |at: &str, start: &str, end: &str| {
+                bench.set(at);
+                let status = bench.status("anna").await;
+                let found = (&status["periodStart"], &status["periodEnd"]);
+                assert_eq!(found, (&json!(start), &json!(end)), "at {at}");
+            };
+            // Before it is told that it was renewed, and after.
+            if number > 0 {
+                check(&start, &start, &end).await;
+            }
+            let body = json!({
+                "userId": "anna", "plan": "pro", "action": "upgrade", "periodStart": start, "periodEnd": end,
+            });
+            let _ = bench.internal("/api/internal/update-plan", body).await.ok();
+            check(&start, &start, &end).await;
+        }
     }
 }
 

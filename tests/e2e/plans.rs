@@ -165,8 +165,14 @@ async fn a_subscriptions_own_period_counts_and_gives_the_next_one() {
     .await;
     assert_eq!(status["periodStart"], "2026-11-10T12:05:30Z");
     assert_eq!(status["periodEnd"], "2026-12-10T12:05:30Z");
-    assert_eq!(status["minutesUsed"], 7, "a new period is no reset");
-    assert_eq!(bench.rows(PERIODS), ["1794312330|1796904330|pro|7|500|0"]);
+    assert_eq!(status["minutesUsed"], 0, "a paid cycle brings its minutes");
+    assert_eq!(
+        bench.rows(PERIODS),
+        [
+            "1793491200|1794312330|free|7|10|1",
+            "1794312330|1796904330|pro|0|500|0"
+        ]
+    );
     bench.set("2026-12-10T12:05:30Z");
     let status = bench.status("anna").await;
     assert_eq!(status["minutesUsed"], 0);
@@ -185,6 +191,22 @@ async fn a_subscriptions_own_period_counts_and_gives_the_next_one() {
         assert_eq!(status["periodStart"], "2026-10-31T09:00:00Z", "{start}");
         assert_eq!(status["periodEnd"], "2026-11-30T09:00:00Z", "{start}");
     }
+}
+
+#[tokio::test]
+async fn a_grant_ends_by_itself() {
+    let bench = Bench::new().await;
+    let body = json!({
+        "userId": "anna", "plan": "pro", "action": "upgrade", "endsAt": "2026-11-12T12:00:00Z",
+    });
+    let _ = update(&bench, body).await;
+    bench.set("2026-11-12T11:59:59Z");
+    assert_eq!(bench.status("anna").await["plan"], "pro");
+    bench.set("2026-11-12T12:00:00Z");
+    assert_eq!(bench.status("anna").await["plan"], "free");
+    // The alarm tells the ledger.
+    let _ = bench.sweep().await;
+    assert_eq!(bench.rows(CURRENT), ["free|0|10"]);
 }
 
 #[tokio::test]

@@ -7,8 +7,8 @@ use serde_json::Map;
 use crate::command::{Command, Heard, PlanOutcome, Refusal, Reply, Started, Stopped};
 use crate::cycle;
 use crate::ending::{Ending, ending_now};
-use crate::event_order::News;
-use crate::grant::{Granted, Grants, Roster};
+use crate::event_order::{EventOrder, News};
+use crate::grant::{Granted, Grants, Roster, Source};
 use crate::ids::{Fingerprint, SessionId, UserId, WriteId};
 use crate::ledger::LedgerWrite;
 use crate::mint;
@@ -120,19 +120,12 @@ pub fn step(
             reset_usage,
             as_of,
         } => {
-            let as_of = match as_of {
-                Some(told) => told.arriving(now),
-                None => {
-                    let grants = &machine.state.grants;
-                    grants.after_all_known(source, now, context.write)
-                }
-            };
             let granted = Granted {
                 plan: plan.clone(),
                 period: *period,
                 ends_at: *ends_at,
                 customer: customer.clone(),
-                as_of,
+                as_of: machine.order(as_of.as_ref(), source, context.write),
                 extra: Map::new(),
             };
             machine.plan_told(*reset_usage, |grants| grants.record(source, granted))
@@ -311,6 +304,14 @@ impl Machine<'_> {
             return Ok(Done::Changed(Reply::Stopped(self.ended(id)?)));
         }
         Ok(Done::Nothing(Reply::Stopped(self.ended(id)?)))
+    }
+
+    /// The order of a plan update among what is known of its source.
+    fn order(&self, told: Option<&EventOrder>, source: &Source, write: &WriteId) -> EventOrder {
+        told.map_or_else(
+            || self.state.grants.after_all_known(source, self.now, write),
+            |told| told.arriving(self.now),
+        )
     }
 
     /// Takes in news about what is granted.

@@ -243,7 +243,7 @@ fn a_stamp_far_ahead_pins_nothing() {
 }
 
 /// A document of the first layout, in the month of the subscription's own `told` period: basic, 7 minutes used.
-fn first_layout(first: &str, told: (&str, &str), cadence: Value, instant: &str) -> Scene {
+fn first_layout(first: &str, told: (&str, &str), cadence: &Value, instant: &str) -> Scene {
     let millis = |text: &str| day(text).unix_millis();
     let mut scene = Scene::at(instant);
     let document = json!({
@@ -289,7 +289,7 @@ fn a_state_of_the_first_layout_goes_on() {
     // It had moved the period to the subscription's own, and the usage stayed.
     let month = ("2026-11-09", "2026-12-09");
     let monthly = json!({"months": {"count": 1, "day": 9}});
-    let mut scene = first_layout("2026-11-01", month, monthly, "2026-11-20");
+    let mut scene = first_layout("2026-11-01", month, &monthly, "2026-11-20");
     let check = |scene: &Scene, time: &str, used: u32, seen: (&str, &str)| {
         let status = scene.status_at(time);
         assert_eq!(
@@ -317,11 +317,11 @@ fn a_state_of_the_first_layout_goes_on() {
     // A year goes on in months.
     let year = ("2026-03-10", "2027-03-10");
     let yearly = json!({"months": {"count": 12, "day": 10}});
-    let scene = first_layout("2026-03-01", year, yearly, "2026-11-20");
+    let scene = first_layout("2026-03-01", year, &yearly, "2026-11-20");
     check(&scene, "2026-11-20", 7, ("2026-03-10", "2026-12-10"));
     check(&scene, "2026-12-10", 0, ("2026-12-10", "2027-01-10"));
     // A mint leaves the layout to whoever comes next.
-    let mut scene = first_layout("2026-11-01", month, json!({"seconds": 5}), "2026-11-20");
+    let mut scene = first_layout("2026-11-01", month, &json!({"seconds": 5}), "2026-11-20");
     scene.start_at("2026-11-20");
     scene.mint_at("2026-11-20").expect("minted");
     check(&scene, "2026-11-20", 7, month);
