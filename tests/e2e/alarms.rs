@@ -33,11 +33,8 @@ async fn a_session_left_alone_is_stopped_by_the_alarm_alone() {
         bench.seconds(10);
         tick(&bench).await;
     }
-    assert_eq!(
-        bench.rows(SESSIONS),
-        ["anna|10|limit_reached", "bert|2|stale"]
-    );
-    assert_eq!(bench.rows(PERIODS), ["anna|10|0", "bert|2|0"]);
+    assert_eq!(bench.rows(SESSIONS), ["anna|1|stale", "bert|2|stale"]);
+    assert_eq!(bench.rows(PERIODS), ["anna|1|0", "bert|2|0"]);
 }
 
 #[tokio::test]
@@ -152,8 +149,10 @@ async fn two_sweeps_at_once_do_each_user_once() {
         "{one} {two}"
     );
     assert_eq!(
-        bench.rows("SELECT COUNT(*), SUM(minutes_used) FROM usage_sessions WHERE end_reason = 'limit_reached'"),
-        ["40|400"]
+        bench.rows(
+            "SELECT COUNT(*), SUM(minutes_used) FROM usage_sessions WHERE end_reason = 'stale'"
+        ),
+        ["40|40"]
     );
 }
 
@@ -195,7 +194,9 @@ async fn a_sweep_of_two_thousand_users_goes_in_batches_and_says_what_remains() {
         "claimed in batches"
     );
     assert_eq!(
-        bench.rows("SELECT COUNT(*) FROM usage_sessions WHERE minutes_used = 10 AND end_reason = 'limit_reached'"),
+        bench.rows(
+            "SELECT COUNT(*) FROM usage_sessions WHERE minutes_used = 1 AND end_reason = 'stale'"
+        ),
         ["2000"]
     );
     assert_eq!(
@@ -263,7 +264,7 @@ async fn a_poisoned_user_is_retried_with_back_off_and_stops_nobody() {
     );
     assert_eq!(
         bench.rows("SELECT minutes_used, end_reason FROM usage_sessions WHERE user_id = 'bert'"),
-        ["10|limit_reached"]
+        ["1|stale"]
     );
 }
 
@@ -301,7 +302,7 @@ async fn a_locked_database_is_survived() {
     );
     assert_eq!(
         bench.rows("SELECT SUM(minutes_used) FROM usage_periods"),
-        ["100"]
+        ["10"]
     );
 }
 

@@ -7,7 +7,7 @@ use crate::testing::Stage;
 fn files_are_split_into_their_statements() {
     for migration in &MIGRATIONS {
         let found: Vec<_> = statements(migration.sql).collect();
-        assert!(found.len() > 4);
+        assert!(found.len() > 1);
         assert!(found.iter().all(|statement| !statement.ends_with(';')));
         assert!(found.iter().all(|statement| !statement.contains(";\n")));
     }
@@ -29,6 +29,11 @@ fn first_version() -> Stage {
     stage
 }
 
+fn all_versions() -> Vec<String> {
+    let versions = MIGRATIONS.iter().map(|migration| migration.version);
+    versions.map(|version| version.to_string()).collect()
+}
+
 fn migrate(stage: &Stage) -> Result<(), StoreError> {
     block_on(apply_missing(
         &stage.ledger,
@@ -40,7 +45,10 @@ fn migrate(stage: &Stage) -> Result<(), StoreError> {
 fn a_ledger_of_the_first_version_is_brought_up_to_date() {
     let stage = first_version();
     migrate(&stage).expect("applied");
-    assert_eq!(stage.rows("SELECT version FROM schema_version"), ["1", "2"]);
+    assert_eq!(
+        stage.rows("SELECT version FROM schema_version"),
+        all_versions()
+    );
     assert_eq!(
         stage.rows("SELECT id, alarm_urgent FROM users ORDER BY id"),
         ["idle|0", "runs|1"]
@@ -72,7 +80,10 @@ fn a_file_that_was_applied_in_part_or_by_another_at_once_is_applied_again() {
         .store(false, Ordering::Relaxed);
     again.sql("DELETE FROM schema_version;");
     migrate(&again).expect("applied twice");
-    assert_eq!(again.rows("SELECT version FROM schema_version"), ["1", "2"]);
+    assert_eq!(
+        again.rows("SELECT version FROM schema_version"),
+        all_versions()
+    );
 }
 
 #[test]
