@@ -76,7 +76,7 @@ async fn a_relayed_event_counts_once_however_late_it_comes_again() {
         bench.seconds(60);
     }
     let session = bench.start("anna").await;
-    bench.seconds(120);
+    bench.talk("anna", &session, 120).await;
     let _ = bench.end("anna", &session).await.ok();
     let again = relayed("e0").await;
     assert_eq!(again["applied"], true, "the first answer");

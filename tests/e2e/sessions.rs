@@ -127,14 +127,17 @@ async fn the_ledger_keeps_its_references_and_enums() {
     );
     for (index, table) in [
         (
-            "usage_sessions_user",
+            "usage_sessions_user_started",
             "usage_sessions WHERE user_id = 'anna'",
         ),
         (
-            "usage_sessions_started_at",
+            "usage_sessions_started",
             "usage_sessions WHERE started_at > 5",
         ),
-        ("usage_periods_user", "usage_periods WHERE user_id = 'anna'"),
+        (
+            "usage_periods_user_start",
+            "usage_periods WHERE user_id = 'anna'",
+        ),
         (
             "usage_periods_over",
             "usage_periods WHERE archived = 0 AND period_end < 5",

@@ -85,7 +85,7 @@ impl Told<'_> {
     async fn talk(&self) {
         self.bench.set("2026-10-01T08:00:00Z");
         let session = self.bench.start(&self.user).await;
-        self.bench.seconds(150);
+        self.bench.talk(&self.user, &session, 150).await;
         let _ = self.bench.end(&self.user, &session).await.ok();
     }
 

@@ -174,12 +174,13 @@ async fn without_a_running_session_there_is_no_token() {
         .ok();
     check("replaced", Some(&replaced), "no_active_session").await;
 
-    bench.start("used-up").await;
+    let used_up = bench.start("used-up").await;
     for user in ["stale", "talked-out"] {
         bench.plan(user, "pro", "upgrade").await;
     }
     let stale = bench.start("stale").await;
-    bench.seconds(600);
+    bench.talk("used-up", &used_up, 570).await;
+    bench.seconds(30);
     check("stale", None, "no_active_session").await;
     check("stale", Some(&stale), "no_active_session").await;
     // Nobody has looked at it since its last minute ended.

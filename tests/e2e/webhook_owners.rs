@@ -88,7 +88,7 @@ async fn a_subscription_that_changes_hands_grants_its_plan_to_one_user_at_a_time
     let ended = &bench.status("anna").await["lastSession"];
     assert_eq!(ended["endReason"], "limit_reached");
     let remarks =
-        "SELECT detail LIKE '%was user anna''s until now%' FROM webhook_events WHERE id = 'e2'";
+        "SELECT detail LIKE '%was another user''s until now%' FROM webhook_events WHERE id = 'e2'";
     assert_eq!(bench.rows(remarks), ["1"]);
 
     // Nothing that happened before then takes it back, neither what names her nor what names nobody.

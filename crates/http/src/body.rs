@@ -21,10 +21,13 @@ pub const BODY_BYTES_MAX: usize = 64 * 1024;
 /// about three seconds; without a bound, a client that sends a byte a second holds a place in the instance for ever.
 pub(crate) const ARRIVAL_MAX: Duration = Duration::from_secs(10);
 
+/// How much longer a body is waited for that may have arrived while the instance stood still.
+pub(crate) const GRACE: Duration = Duration::from_millis(100);
+
 /// How much of a parser's message is repeated to the caller, because it may quote what the caller sent.
 const MESSAGE_CHARACTERS_MAX: usize = 200;
 
-/// Reads a body to its end, or to the deadline.
+/// Reads a body to its end, or to the deadline and the grace after it.
 ///
 /// # Errors
 /// 413 as soon as it is known to have more than `bytes_max`, 408 at the deadline, 400 when it breaks off.
@@ -33,6 +36,7 @@ pub(crate) async fn read<B>(
     body: B,
     bytes_max: usize,
     deadline: impl Future<Output = ()>,
+    grace: impl Future<Output = ()>,
 ) -> Result<Bytes, Problem>
 where
     B: http_body::Body<Data = Bytes>,
@@ -46,7 +50,7 @@ where
         return Err(Problem::body_too_large(bytes_max));
     }
     let whole = Box::pin(Limited::new(body, bytes_max)).collect();
-    match deadline::before(whole, deadline).await {
+    match deadline::before(whole, deadline, grace).await {
         None => Err(Problem::body_timeout(ARRIVAL_MAX)),
         Some(Ok(collected)) => Ok(collected.to_bytes()),
         Some(Err(error)) if error.is::<LengthLimitError>() => {
@@ -274,7 +278,7 @@ mod tests {
                     .map(|size| Ok(http_body::Frame::data(Bytes::from(vec![b' '; *size]))))
                     .collect();
                 let body = StreamBody::new(Frames(frames.into_iter()));
-                let outcome = block_on(read(&headers, body, BODY_BYTES_MAX, pending()));
+                let outcome = block_on(read(&headers, body, BODY_BYTES_MAX, pending(), ready(())));
                 assert_eq!(
                     outcome
                         .map(|bytes| bytes.len())
@@ -303,6 +307,7 @@ mod tests {
             StreamBody::new(Frames(frames.into_iter())),
             BODY_BYTES_MAX,
             pending(),
+            ready(()),
         ));
         assert_eq!(
             outcome.map_err(|problem| problem.code()),
@@ -310,7 +315,13 @@ mod tests {
         );
         let whole = Full::new(Bytes::from_static(b"{}"));
         assert_eq!(
-            block_on(read(&HeaderMap::new(), whole, BODY_BYTES_MAX, ready(()))),
+            block_on(read(
+                &HeaderMap::new(),
+                whole,
+                BODY_BYTES_MAX,
+                ready(()),
+                ready(())
+            )),
             Ok(Bytes::from_static(b"{}")),
             "what is there already needs no time"
         );
@@ -320,7 +331,13 @@ mod tests {
     fn a_route_may_take_larger_bodies() {
         let check = |size: usize, bytes_max: usize, expected: Result<usize, &str>| {
             let body = Full::new(Bytes::from(vec![b' '; size]));
-            let outcome = block_on(read(&HeaderMap::new(), body, bytes_max, pending()));
+            let outcome = block_on(read(
+                &HeaderMap::new(),
+                body,
+                bytes_max,
+                pending(),
+                ready(()),
+            ));
             let outcome = outcome
                 .map(|bytes| bytes.len())
                 .map_err(|problem| problem.details().error.clone());
@@ -339,7 +356,7 @@ mod tests {
         let byte = std::iter::once(Ok(http_body::Frame::data(Bytes::from_static(b"{"))));
         let drip = StreamBody::new(ThenNothing(byte));
         let headers = HeaderMap::from_iter([(CONTENT_LENGTH, 64.into())]);
-        let outcome = block_on(read(&headers, drip, BODY_BYTES_MAX, ready(())));
+        let outcome = block_on(read(&headers, drip, BODY_BYTES_MAX, ready(()), ready(())));
         let problem = outcome.expect_err("a time-out");
         assert_eq!(
             (problem.status().as_u16(), problem.details().error.as_str()),

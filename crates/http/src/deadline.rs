@@ -5,12 +5,21 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::{Either, select};
 
-/// What `work` gives, or `None` when `deadline` comes first. What is ready at once never waits for the deadline.
+/// What `work` gives, or `None` when `deadline` comes first, and `grace` after it. What is ready at once never waits for the
+/// deadline.
+///
+/// A host call that blocks stops the whole instance, and when it goes on, what has come meanwhile and the deadline are there
+/// at the same time. The grace is for what has come.
 pub(crate) async fn before<T>(
     work: impl Future<Output = T>,
     deadline: impl Future<Output = ()>,
+    grace: impl Future<Output = ()>,
 ) -> Option<T> {
-    match select(pin!(work), pin!(deadline)).await {
+    let mut work = pin!(work);
+    if let Either::Left((outcome, _)) = select(work.as_mut(), pin!(deadline)).await {
+        return Some(outcome);
+    }
+    match select(work, pin!(grace)).await {
         Either::Left((outcome, _)) => Some(outcome),
         Either::Right(((), _)) => None,
     }
@@ -35,8 +44,24 @@ mod tests {
 
     #[test]
     fn whichever_is_first_decides() {
-        assert_eq!(block_on(before(ready(1), pending())), Some(1));
-        assert_eq!(block_on(before(ready(1), ready(()))), Some(1));
-        assert_eq!(block_on(before(pending::<i32>(), ready(()))), None);
+        let never = pending::<()>;
+        assert_eq!(block_on(before(ready(1), never(), never())), Some(1));
+        assert_eq!(block_on(before(ready(1), ready(()), never())), Some(1));
+        let at_last = before(pending::<i32>(), ready(()), ready(()));
+        assert_eq!(block_on(at_last), None);
+    }
+
+    #[test]
+    fn what_came_while_the_instance_stood_still_is_in_time() {
+        let mut looked = 0;
+        let late = std::future::poll_fn(|_| {
+            looked += 1;
+            if looked > 1 {
+                std::task::Poll::Ready(7)
+            } else {
+                std::task::Poll::Pending
+            }
+        });
+        assert_eq!(block_on(before(late, ready(()), pending())), Some(7));
     }
 }

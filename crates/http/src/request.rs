@@ -121,7 +121,8 @@ impl Request {
         match std::mem::replace(&mut self.body, Body::Lost) {
             Body::Coming(body) => {
                 let deadline = deadline::after(body::ARRIVAL_MAX);
-                let bytes = body::read(&self.headers, body, bytes_max, deadline).await?;
+                let grace = deadline::after(body::GRACE);
+                let bytes = body::read(&self.headers, body, bytes_max, deadline, grace).await?;
                 self.body = Body::Here(bytes);
             }
             read => self.body = read,
