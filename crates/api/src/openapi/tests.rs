@@ -90,7 +90,7 @@ route!(overview, get, "/api/internal/overview", "internal", "Everything at a gla
 
 route!(polar, post, "/api/webhooks/polar", "webhooks", "An event of the billing provider, signed by Standard Webhooks",
     security(("polar" = [])), body(serde_json::Value), answer(WebhookAnswer),
-    400: "Not an event", 401: "Not signed by the provider", 405: "Another method", 408: "A body that took over ten seconds", 413: "A body over 64 KiB",
+    400: "A body that broke off", 401: "Not signed by the provider", 405: "Another method", 408: "A body that took over ten seconds", 413: "A body over 256 KiB",
     503: "Busy: try again");
 
 #[derive(OpenApi)]
