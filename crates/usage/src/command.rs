@@ -8,7 +8,7 @@ use crate::ids::{CustomerId, SessionId, SubscriptionId};
 use crate::mints::MintLimits;
 use crate::period::Period;
 use crate::plan::PlanName;
-use crate::session::{Difficulty, EndReason, Topic};
+use crate::session::{Difficulty, EndReason, EndedSession, Topic};
 use crate::time::{Instant, Minutes, Seconds};
 
 /// A change that somebody wants.
@@ -152,6 +152,18 @@ pub struct Stopped {
     pub reason: EndReason,
     /// When.
     pub at: Instant,
+}
+
+impl From<&EndedSession> for Stopped {
+    fn from(ended: &EndedSession) -> Self {
+        Self {
+            session_minutes: ended.minutes,
+            total_minutes_used: ended.total_minutes_used,
+            minutes_remaining: ended.minutes_remaining,
+            reason: ended.reason,
+            at: ended.ended_at,
+        }
+    }
 }
 
 /// A token may be minted, or handed out.

@@ -20,6 +20,7 @@ pub mod kept;
 pub mod ledger;
 mod mint;
 pub mod mints;
+mod news;
 pub mod ownership;
 pub mod period;
 pub mod plan;

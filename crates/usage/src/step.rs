@@ -2,19 +2,16 @@
 
 use std::time::Duration;
 
-use serde_json::Map;
-
 use crate::command::{Command, Heard, PlanOutcome, Refusal, Reply, Started, Stopped};
 use crate::cycle;
 use crate::ending::{Ending, ending_now};
-use crate::event_order::{EventOrder, News};
-use crate::grant::{Granted, Grants, Roster, Source};
 use crate::ids::{Fingerprint, SessionId, UserId, WriteId};
 use crate::ledger::LedgerWrite;
 use crate::mint;
+use crate::news;
 use crate::policy::Policy;
 use crate::rebase::rebase;
-use crate::session::{EndReason, EndedSession, RunningSession, Terms};
+use crate::session::{EndReason, RunningSession, Terms};
 use crate::settle::{end_session, settle};
 use crate::state::{SCHEMA, State};
 use crate::status::{Status, of_settled};
@@ -93,60 +90,21 @@ pub fn step(
     }
 
     let mut writes = settle(&mut next, now, context.policy);
-    let mut machine = Machine {
-        state: &mut next,
-        writes: &mut writes,
-        now,
-        policy: context.policy,
-    };
-    let carried_out = match command {
-        Command::Start {
-            session,
-            topic,
-            difficulty,
-            takeover,
-        } => {
-            let fresh = RunningSession::started(*session, now, topic.clone(), *difficulty);
-            machine.start(fresh, *takeover)?
+    let told = news::hear(&mut next, command, now, context.write, context.policy);
+    let carried_out = if let Some((outcome, rows)) = told {
+        writes.extend(rows);
+        match outcome {
+            PlanOutcome::Applied => Done::Changed(Reply::Plan(outcome)),
+            PlanOutcome::Repeated | PlanOutcome::Outdated => Done::Nothing(Reply::Plan(outcome)),
         }
-        Command::Heartbeat { session } => machine.heartbeat(*session)?,
-        Command::End { session, reason } => machine.end(*session, *reason)?,
-        Command::ChangePlan {
-            source,
-            plan,
-            period,
-            ends_at,
-            customer,
-            reset_usage,
-            as_of,
-        } => {
-            let granted = Granted {
-                plan: plan.clone(),
-                period: *period,
-                ends_at: *ends_at,
-                customer: customer.clone(),
-                as_of: machine.order(as_of.as_ref(), source, context.write),
-                extra: Map::new(),
-            };
-            machine.plan_told(*reset_usage, |grants| grants.record(source, granted))
-        }
-        Command::PastDue {
-            subscription,
-            period,
-            as_of,
-        } => machine.plan_told(false, |grants| {
-            grants.record_past_due(subscription, *period, as_of.arriving(now))
-        }),
-        Command::Reconcile(roster) => machine.plan_told(false, |grants| {
-            grants.record_roster(Roster {
-                as_of: roster.as_of.arriving(now),
-                ..roster.clone()
-            })
-        }),
-        Command::Sweep { written_through } => machine.sweep(*written_through),
-        Command::Mint { .. } | Command::HandOut { .. } | Command::MintFailed { .. } => {
-            unreachable!("mint::step carries these out")
-        }
+    } else {
+        let machine = Machine {
+            state: &mut next,
+            writes: &mut writes,
+            now,
+            policy: context.policy,
+        };
+        machine.carry_out(command)?
     };
     // News that grants nothing to somebody who was never here is no reason to create them.
     let is_told = matches!(&carried_out, Done::Changed(Reply::Plan(_)));
@@ -228,6 +186,30 @@ struct Machine<'a> {
 }
 
 impl Machine<'_> {
+    fn carry_out(mut self, command: &Command) -> Result<Done, Refusal> {
+        match command {
+            Command::Start {
+                session,
+                topic,
+                difficulty,
+                takeover,
+            } => {
+                let (topic, difficulty) = (topic.clone(), *difficulty);
+                let fresh = RunningSession::started(*session, self.now, topic, difficulty);
+                self.start(fresh, *takeover)
+            }
+            Command::Heartbeat { session } => self.heartbeat(*session),
+            Command::End { session, reason } => self.end(*session, *reason),
+            Command::Sweep { written_through } => Ok(self.sweep(*written_through)),
+            Command::Mint { .. } | Command::HandOut { .. } | Command::MintFailed { .. } => {
+                unreachable!("mint::step carries these out")
+            }
+            Command::ChangePlan { .. } | Command::PastDue { .. } | Command::Reconcile(_) => {
+                unreachable!("news::hear takes these in")
+            }
+        }
+    }
+
     fn start(&mut self, fresh: RunningSession, takeover: bool) -> Result<Done, Refusal> {
         // A retry whose first try got through and has ended since: a session is never run, nor billed, a second time.
         if let Some(ended) = self.state.ended.iter().find(|ended| ended.id == fresh.id) {
@@ -306,38 +288,6 @@ impl Machine<'_> {
         Ok(Done::Nothing(Reply::Stopped(self.ended(id)?)))
     }
 
-    /// The order of a plan update among what is known of its source.
-    fn order(&self, told: Option<&EventOrder>, source: &Source, write: &WriteId) -> EventOrder {
-        told.map_or_else(
-            || self.state.grants.after_all_known(source, self.now, write),
-            |told| told.arriving(self.now),
-        )
-    }
-
-    /// Takes in news about what is granted.
-    fn plan_told(&mut self, reset: bool, record: impl FnOnce(&mut Grants) -> News) -> Done {
-        let before = self.state.plan(self.policy);
-        let outcome = match record(&mut self.state.grants) {
-            News::Newer => PlanOutcome::Applied,
-            News::Same => PlanOutcome::Repeated,
-            News::Older => PlanOutcome::Outdated,
-        };
-        if outcome != PlanOutcome::Applied {
-            return Done::Nothing(Reply::Plan(outcome));
-        }
-        if reset {
-            self.writes
-                .extend(cycle::reset(self.state, &before, self.now));
-        }
-        self.writes.extend(cycle::take_effect(
-            self.state,
-            &before,
-            self.now,
-            self.policy,
-        ));
-        Done::Changed(Reply::Plan(outcome))
-    }
-
     /// Drops rows that are written. While a session runs they wait: the next interval writes newer ones anyway, and a
     /// sweep that changes nothing needs no swap.
     fn sweep(&mut self, written_through: u64) -> Done {
@@ -408,17 +358,5 @@ impl Machine<'_> {
             .find(|ended| ended.id == id)
             .map(Stopped::from)
             .ok_or(Refusal::SessionNotFound)
-    }
-}
-
-impl From<&EndedSession> for Stopped {
-    fn from(ended: &EndedSession) -> Self {
-        Self {
-            session_minutes: ended.minutes,
-            total_minutes_used: ended.total_minutes_used,
-            minutes_remaining: ended.minutes_remaining,
-            reason: ended.reason,
-            at: ended.ended_at,
-        }
     }
 }
