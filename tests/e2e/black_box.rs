@@ -171,7 +171,7 @@ async fn dripped(target: &Target, path: &str, user: &str) -> String {
         let mut answer = Vec::new();
         let mut part = [0; 1024];
         // The whole answer is short, and how the connection ends is the host's affair.
-        while !String::from_utf8_lossy(&answer).contains("}") {
+        while !String::from_utf8_lossy(&answer).contains('}') {
             match answers.read(&mut part).await {
                 Ok(0) | Err(_) => break,
                 Ok(count) => answer.extend_from_slice(&part[..count]),

@@ -129,25 +129,21 @@ impl Told<'_> {
             assert!(used == 0 || (used == 3 && month == "2026-10"), "{order}");
         }
         let _ = self.bench.sweep().await;
-        let user = &self.user;
-        let (plan, used, limit) = (
-            expected.plan,
-            &status["minutesUsed"],
-            &status["minutesLimit"],
-        );
+        let (plan, name) = (expected.plan, &self.user);
+        let (used, limit) = (&status["minutesUsed"], &status["minutesLimit"]);
         let [start, end] = ["periodStart", "periodEnd"]
             .map(|field| millis(status[field].as_str().expect("a time")) / 1_000);
         assert_eq!(
             self.bench.rows(&format!(
                 "SELECT period_start, period_end, plan, minutes_used, minutes_limit FROM usage_periods \
-                 WHERE user_id = '{user}' AND archived = 0"
+                 WHERE user_id = '{name}' AND archived = 0"
             )),
             [format!("{start}|{end}|{plan}|{used}|{limit}")],
             "{order}"
         );
         assert_eq!(
             self.bench.rows(&format!(
-                "SELECT SUM(minutes_used) FROM usage_periods WHERE user_id = '{user}'"
+                "SELECT SUM(minutes_used) FROM usage_periods WHERE user_id = '{name}'"
             )),
             ["3"],
             "{order}"

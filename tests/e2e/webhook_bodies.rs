@@ -4,15 +4,10 @@ use serde_json::{Value, json};
 use talktime_tests::bench::request;
 use talktime_tests::webhooks::{fixture, of_user, setup};
 
-#[tokio::test]
-async fn what_cannot_be_used_is_received_and_shown_to_the_operator() {
-    let bench = setup()
-        .variable("polar_products", "")
-        .starting("2026-10-05T00:00:00Z")
-        .build()
-        .await;
+/// Genuine events by their ids, and what becomes of each.
+fn of_no_use() -> Vec<(&'static str, Value, &'static str)> {
     let typed = |kind: &str, data: Value| json!({"type": kind, "timestamp": "2026-10-01T09:00:00Z", "data": data});
-    for (id, event, expected) in [
+    vec![
         ("a1", fixture("subscription.active.unmapped"), "unmapped"),
         (
             "a2",
@@ -62,7 +57,17 @@ async fn what_cannot_be_used_is_received_and_shown_to_the_operator() {
             ),
             "ignored",
         ),
-    ] {
+    ]
+}
+
+#[tokio::test]
+async fn what_cannot_be_used_is_received_and_shown_to_the_operator() {
+    let bench = setup()
+        .variable("polar_products", "")
+        .starting("2026-10-05T00:00:00Z")
+        .build()
+        .await;
+    for (id, event, expected) in of_no_use() {
         let delivery = bench.signed(id, event.to_string());
         assert_eq!(bench.taken(delivery).await, expected, "{id} {event}");
     }

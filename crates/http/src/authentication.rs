@@ -59,8 +59,9 @@ impl Authenticator {
             settings.auth_jwt_secret.as_deref(),
             settings.auth_jwks.as_deref(),
         )?;
-        let is_bound = is_set(&settings.auth_issuer) || is_set(&settings.auth_audience);
-        if is_set(&settings.auth_jwks) && !is_bound {
+        let is_bound =
+            is_set(settings.auth_issuer.as_ref()) || is_set(settings.auth_audience.as_ref());
+        if is_set(settings.auth_jwks.as_ref()) && !is_bound {
             return Err(Misconfigured::new(
                 jwks::JWKS_VARIABLE,
                 "needs auth_audience or auth_issuer beside it: the issuer signs tokens for other applications with the same \
@@ -146,10 +147,8 @@ impl Authenticator {
     }
 }
 
-fn is_set(value: &Option<String>) -> bool {
-    value
-        .as_deref()
-        .is_some_and(|value| !value.trim().is_empty())
+fn is_set(value: Option<&String>) -> bool {
+    value.is_some_and(|value| !value.trim().is_empty())
 }
 
 /// The token of `Authorization: Bearer`. Other schemes are not ours to judge: a browser adds them by itself for a gate in

@@ -64,17 +64,14 @@ pub fn write_id_from(parts: &[&str]) -> WriteId {
 /// What tells a request from another one with the same key: what its body says, however it is written. A retry may be
 /// written anew, with other spaces or its fields in another order.
 #[must_use]
-#[expect(
-    clippy::expect_used,
-    reason = "1 to 128 hexadecimal digits are always an id"
-)]
 pub fn fingerprint(body: &[u8]) -> Fingerprint {
     let written = match parse_json::<BTreeMap<String, Value>>(body) {
         Ok(fields) => serde_json::to_vec(&fields).unwrap_or_default(),
         Err(_) => body.to_vec(),
     };
-    let digits = digits(Sha256::new_with_prefix(written));
-    Fingerprint::parse(&digits).expect("hexadecimal digits")
+    let digest = Sha256::digest(written);
+    let leading = digest.iter().take(16);
+    Fingerprint::from_digest(leading.fold(0, |bits, byte| (bits << 8) | u128::from(*byte)))
 }
 
 fn digits(hash: Sha256) -> String {

@@ -114,6 +114,14 @@ opaque_id! {
     WriteId
 }
 
+impl Fingerprint {
+    /// From 128 bits of a digest.
+    #[must_use]
+    pub fn from_digest(digest: u128) -> Self {
+        Self(format!("{digest:032x}"))
+    }
+}
+
 impl WriteId {
     /// A mark of 64 random bits.
     #[must_use]

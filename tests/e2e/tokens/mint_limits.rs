@@ -107,13 +107,13 @@ async fn a_provider_that_is_down_is_not_asked_without_end() {
     let _ = mint(&bench, USER, json!({})).await.ok();
 }
 
-/// What is left is too short for a token of OpenAI's; that is no reason to refuse one of Google's.
+/// What is left is too short for a token of `OpenAI`'s; that is no reason to refuse one of Google's.
 #[tokio::test]
 async fn what_was_too_late_is_no_token() {
     let (bench, provider) = bench().await;
     let session = bench.start(USER).await;
     bench.talk(USER, &session, 592).await;
-    for _ in 0..TOKENS_PER_MINUTE + 1 {
+    for _ in 0..=TOKENS_PER_MINUTE {
         let _ = mint(&bench, USER, json!({"provider": "openai"}))
             .await
             .refused(403, "session_ending");

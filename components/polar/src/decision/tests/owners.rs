@@ -45,7 +45,10 @@ fn an_event_without_a_user_is_about_whose_subscription_it_is() {
     let state = json!({"id": "cus_1", "external_id": null, "active_subscriptions": [{"id": "sub_0", "product_id": "prod_basic"}]});
     let whom_state = |known: &[Ownership]| whom("customer.state_changed", &state, known);
     assert_eq!(whom_state(&[]), None);
-    assert_eq!(whom_state(&[of_anna.clone()]).as_deref(), Some("anna"));
+    assert_eq!(
+        whom_state(std::slice::from_ref(&of_anna)).as_deref(),
+        Some("anna")
+    );
     let none = json!({"id": "cus_1", "external_id": null, "active_subscriptions": []});
     let found = whom("customer.state_changed", &none, &[of_anna, of_bert]);
     assert_eq!(found, None, "of two users");
