@@ -12,9 +12,10 @@ use tokio::net::TcpListener;
 use tokio::process::{Child, Command};
 
 /// Sessions fall silent soon, so that the end of a run is soon at rest.
-const VARIABLES: [(&str, &str); 4] = [
+const VARIABLES: [(&str, &str); 5] = [
     ("SPIN_VARIABLE_INTERNAL_API_SECRET", INTERNAL_SECRET),
     ("SPIN_VARIABLE_STALE_AFTER_SECONDS", "3"),
+    ("SPIN_VARIABLE_HEARTBEAT_INTERVAL_SECONDS", "1"),
     ("SPIN_VARIABLE_ALARM_INTERVAL_SECONDS", "1"),
     (
         "SPIN_VARIABLE_PLANS",

@@ -109,7 +109,8 @@ fn plan(user: &mut User, chance: &mut Chance, now: i64) -> Act {
         body["resetUsage"] = true.into();
     }
     if chance.percent(50) {
-        body["subscriptionId"] = format!("sub_{}", chance.below(3)).into();
+        // His own: news of another's would take that one's plan away.
+        body["subscriptionId"] = format!("sub_{}_{}", user.name, chance.below(3)).into();
         if chance.percent(50) {
             let day = 86_400_000;
             let start = now - i64::try_from(chance.below(40)).expect("small") * day;

@@ -3,7 +3,7 @@
 use talktime_host::rusqlite::{Connection, Row, params};
 
 use talktime_usage::alarm::ARCHIVE_SPREAD;
-use talktime_usage::{LedgerWrite, State};
+use talktime_usage::{LedgerWrite, Period, State};
 
 use crate::model::{Checked, User, ensure};
 
@@ -106,12 +106,14 @@ pub fn alarms(ledger: &Connection) -> (Option<i64>, u64) {
 }
 
 /// Whether the ledger says all that is on its way to it.
-fn has_all(ledger: &Connection, state: &State) -> bool {
+/// The rows of the outbox that the ledger has not.
+fn lacking<'a>(ledger: &'a Connection, state: &'a State) -> impl Iterator<Item = &'a LedgerWrite> {
     let user = state.user.as_str();
-    state.outbox.iter().all(|outgoing| match &outgoing.write {
+    let rows = state.outbox.iter().map(|outgoing| &outgoing.write);
+    rows.filter(move |write| match write {
         LedgerWrite::Session(row) => {
             let id = row.id.to_string();
-            sessions(ledger, user)
+            !sessions(ledger, user)
                 .iter()
                 .any(|there| there.id == id && (there.ended_at.is_some() || row.ended.is_none()))
         }
@@ -119,13 +121,18 @@ fn has_all(ledger: &Connection, state: &State) -> bool {
             let sql = "SELECT COUNT(*) FROM usage_periods WHERE id = ?1 AND version >= ?2";
             let version = i64::try_from(row.version).expect("a small number");
             let there = ledger.query_row(sql, params![row.id, version], |row| row.get(0));
-            there.is_ok_and(|count: u32| count == 1)
+            !there.is_ok_and(|count: u32| count == 1)
         }
     })
 }
 
 /// The longest that a failing user waits for the next sweep, and the lease of one that died.
 const BACK_OFF_SECONDS: i64 = 15 * 60;
+
+/// When a period is archived at the latest.
+fn archived_by(bounds: Period) -> i64 {
+    bounds.end().unix_seconds() + ARCHIVE_SPREAD.as_secs().cast_signed()
+}
 
 /// Whatever is still to be done with a user, there is an alarm for it.
 pub fn check_alarm(ledger: &Connection, state: &State, now: i64) -> Checked {
@@ -143,16 +150,20 @@ pub fn check_alarm(ledger: &Connection, state: &State, now: i64) -> Checked {
             "{user} has a session that runs and no alarm soon: {alarm:?}"
         );
     }
-    if !has_all(ledger, state) {
+    for row in lacking(ledger, state) {
+        // That a period is over may wait, whoever found it out.
+        let by = match row {
+            LedgerWrite::Period(row) if row.archived => soon.max(archived_by(row.period)),
+            _ => soon,
+        };
         ensure!(
-            in_time(soon),
-            "the ledger lags for {user} and there is no alarm soon: {alarm:?}"
+            in_time(by),
+            "the ledger lags for {user} and there is no alarm soon: {alarm:?} for {row:?}"
         );
     }
     if state.period.recorded {
-        let end = state.period.bounds.end().unix_seconds();
         ensure!(
-            in_time(soon.max(end + ARCHIVE_SPREAD.as_secs().cast_signed())),
+            in_time(soon.max(archived_by(state.period.bounds))),
             "nobody will archive the period of {user}: {alarm:?}"
         );
     }

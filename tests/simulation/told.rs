@@ -21,11 +21,15 @@ pub fn may_fail(user: &mut User, answer: &Answer, done: &Done, alone: bool) -> C
         user.failed_creation = Some(done.span.to);
         return Ok(());
     }
+    // After a long wait nobody tries for two seconds.
+    let locked = done
+        .held_up
+        .is_some_and(|held_up| done.span.from - held_up <= 2_000);
     let being_created = user
         .failed_creation
         .is_some_and(|failed| done.span.from - failed <= CREATION_MILLIS);
     ensure!(
-        answer.status == 503 && !user.exists() && being_created,
+        answer.status == 503 && (locked || !user.exists() && being_created),
         "{} failed though nothing else did: {}",
         user.name,
         answer.body

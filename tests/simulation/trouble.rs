@@ -16,6 +16,9 @@ const FAILURES: [&str; 3] = ["database is locked", "disk I/O error", "too many r
 /// that a write which the creator has begun is done.
 const SLOW_MILLIS_MAX: u64 = 4_000;
 
+/// What instances take for a wait behind a lock.
+const HELD_UP_MILLIS: u64 = 4_500;
+
 /// Calls of requests that come at once go on at multiples of so many milliseconds of the runtime's (paused) clock, one at
 /// each. Between two of them there is room for the short sleeps of guests, so nothing ever races with anything.
 const SLOT_MILLIS: u64 = 4;
@@ -37,6 +40,10 @@ struct Inner {
     slots: BTreeSet<u64>,
     log: String,
     happened: u32,
+    /// How long calls dragged on in this step.
+    slow_millis: u64,
+    /// When that last came to so much that a call to the documents meanwhile may have, by the guests' clock.
+    held_up: Option<i64>,
 }
 
 /// What may go wrong in a step.
@@ -62,6 +69,8 @@ impl Trouble {
                 slots: BTreeSet::new(),
                 log: String::new(),
                 happened: 0,
+                slow_millis: 0,
+                held_up: None,
             }),
             clock: OnceLock::new(),
         }
@@ -79,6 +88,7 @@ impl Trouble {
         inner.slots.clear();
         inner.log.clear();
         inner.happened = 0;
+        inner.slow_millis = 0;
         let slots = 1..=requests as u64;
         inner.slots.extend(slots.clone());
         slots
@@ -90,7 +100,15 @@ impl Trouble {
     pub fn end(&self) -> (String, u32) {
         let mut inner = self.inner.lock().expect("one thread");
         inner.mode = Mode::default();
+        if inner.slow_millis >= HELD_UP_MILLIS {
+            inner.held_up = self.clock.get().map(VirtualClock::now_millis);
+        }
         (std::mem::take(&mut inner.log), inner.happened)
+    }
+
+    /// When calls were last held up for so long that instances may take the store for locked.
+    pub fn held_up(&self) -> Option<i64> {
+        self.inner.lock().expect("one thread").held_up
     }
 
     #[expect(
@@ -117,6 +135,7 @@ impl Trouble {
             if let Some(clock) = self.clock.get() {
                 clock.advance(Duration::from_millis(millis));
             }
+            inner.slow_millis += millis;
             // Held up for too long, the creator of a user gives up.
             inner.happened += 1;
             let _ = write!(
@@ -160,6 +179,7 @@ impl Faults for Trouble {
         if let Some(clock) = self.clock.get() {
             clock.advance(Duration::from_millis(inner.mode.drag_millis));
         }
+        inner.slow_millis += inner.mode.drag_millis;
         match self.fault(&mut inner, call, "before") {
             Some(action) => action,
             None => inner.give_way(),

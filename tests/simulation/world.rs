@@ -26,6 +26,8 @@ pub struct Done {
     /// What went wrong on purpose, and how often.
     pub log: String,
     pub troubles: u32,
+    /// When calls were last held up for long, now or in an earlier step.
+    pub held_up: Option<i64>,
 }
 
 pub struct World {
@@ -85,6 +87,7 @@ impl World {
             },
             log,
             troubles,
+            held_up: self.trouble.held_up(),
         }
     }
 

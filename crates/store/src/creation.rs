@@ -1,7 +1,7 @@
 //! Who creates a user's document. The key-value store does not decide it, since Spin's `SQLite` store replaces
 //! unconditionally where nothing was read; a lease on the user's row in the ledger does.
 
-use talktime_usage::{Instant, UserId, WriteId};
+use talktime_usage::{Instant, WriteId};
 
 use crate::backoff;
 use crate::documents::Documents;
@@ -25,7 +25,13 @@ impl<D: Documents, L: Ledger> Users<'_, D, L> {
             let alarm_at = now.plus(self.policy.alarm_interval);
             let lease_until = self
                 .ledger
-                .claim_creation(user, write.as_str(), now, alarm_at)
+                .claim_creation(
+                    user,
+                    request.creator.as_str(),
+                    write.as_str(),
+                    now,
+                    alarm_at,
+                )
                 .await?;
             // Read again: before the lease was had, an earlier holder may have created the user.
             let (document, claim) = self.documents.claim(user).await?;
@@ -54,12 +60,17 @@ impl<D: Documents, L: Ledger> Users<'_, D, L> {
 
     /// Says so where a creator was held up between its last look at the lease and its swap for so long that another may
     /// have created the user meanwhile: nothing can keep the later of them from replacing what the earlier one wrote.
-    pub(crate) async fn check_creation(&self, user: &UserId, write: &WriteId, until: Instant) {
+    pub(crate) async fn check_creation(&self, request: &Request<'_>, until: Instant) {
+        let user = request.user;
         let now = self.now();
         if now < until {
             return;
         }
-        match self.ledger.is_creator(user, write.as_str(), now).await {
+        match self
+            .ledger
+            .is_creator(user, request.creator.as_str(), now)
+            .await
+        {
             Ok(true) => {}
             Ok(false) => eprintln!(
                 "{} was created twice: this process stood still for longer than the lease, and a session that another one \

@@ -33,12 +33,13 @@ const SWAPS_MAX: u32 = 256;
 /// The swaps that this instance has made.
 static SWAPS: AtomicU32 = AtomicU32::new(0);
 
-/// A call that fails after that long has waited for another process's lock: on `SQLite` Spin waits for five seconds within
-/// one call, during which nothing else of this instance runs, and no other call to the store on this machine.
-const LONG_WAIT: Duration = Duration::from_secs(1);
+/// A call that takes that long has waited for another process's lock: on `SQLite` Spin waits for five seconds within one
+/// call, during which nothing else of this instance runs, and no other call to the store on this machine. So one that
+/// succeeds after such a wait was in the queue behind another instance's, and the next one would be again.
+const LONG_WAIT: Duration = Duration::from_millis(4_500);
 
-/// For how long nobody else of this instance tries after such a call.
-const LOCKED_FOR: Duration = Duration::from_secs(2);
+/// For how long nobody of this instance tries after such a call: the others behind it have had their answer then.
+const LOCKED_FOR_MILLIS: u64 = 2_000;
 
 /// Until when, by the clock of [`HostTime::elapsed`], reads and writes are not tried, in milliseconds.
 static LOCKED_UNTIL: [AtomicU64; 2] = [AtomicU64::new(0), AtomicU64::new(0)];
@@ -55,9 +56,14 @@ fn watched<T, E: Into<StoreError>>(
     let began = HostTime.elapsed();
     let outcome = call().map_err(Into::into);
     let waited = HostTime.elapsed().saturating_sub(began);
-    if waited >= LONG_WAIT && matches!(outcome, Err(StoreError::Busy(_))) {
-        let locked_millis = u64::try_from(LOCKED_FOR.as_millis()).unwrap_or(0);
-        LOCKED_UNTIL[access as usize].store(elapsed_millis() + locked_millis, Ordering::Relaxed);
+    if waited >= LONG_WAIT {
+        let until = elapsed_millis() + LOCKED_FOR_MILLIS;
+        for (of, locked_until) in LOCKED_UNTIL.iter().enumerate() {
+            // Of a lock only this kind is known to have met it. The queue is everybody's.
+            if outcome.is_ok() || of == access as usize {
+                locked_until.store(until, Ordering::Relaxed);
+            }
+        }
     }
     outcome
 }

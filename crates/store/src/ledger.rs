@@ -70,12 +70,14 @@ impl DueAlarm {
 
 /// The ledger.
 pub trait Ledger {
-    /// Asks to be the one who creates the user's document, and sets the alarm. Exactly one caller is told until when it
-    /// holds the lease of [`SEEDING_LEASE`]; the others get `None` until that is over.
+    /// Asks to be the one who creates the user's document, and sets the alarm for this write. Exactly one creator is told
+    /// until when it holds the lease of [`SEEDING_LEASE`], again when it asks again; the others get `None` until that is
+    /// over.
     fn claim_creation(
         &self,
         user: &UserId,
-        token: &str,
+        creator: &str,
+        write: &str,
         now: Instant,
         alarm_at: Instant,
     ) -> impl Future<Output = Result<Option<Instant>, StoreError>>;
@@ -84,7 +86,7 @@ pub trait Ledger {
     fn is_creator(
         &self,
         user: &UserId,
-        token: &str,
+        creator: &str,
         now: Instant,
     ) -> impl Future<Output = Result<bool, StoreError>>;
 

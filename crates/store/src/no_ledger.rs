@@ -24,6 +24,7 @@ impl Ledger for NoLedger {
         &self,
         _: &UserId,
         _: &str,
+        _: &str,
         _: Instant,
         _: Instant,
     ) -> Result<Option<Instant>, StoreError> {

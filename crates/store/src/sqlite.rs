@@ -149,23 +149,26 @@ impl<C: Sql> Ledger for SqlLedger<C> {
     async fn claim_creation(
         &self,
         user: &UserId,
-        token: &str,
+        creator: &str,
+        write: &str,
         now: Instant,
         alarm_at: Instant,
     ) -> Result<Option<Instant>, StoreError> {
         self.query(
             now,
             "INSERT INTO users (id, created_at, seed_token, seed_lease_until, alarm_at, alarm_token, alarm_urgent) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?3, 1) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, 1) \
              ON CONFLICT (id) DO UPDATE SET seed_token = excluded.seed_token, \
              seed_lease_until = excluded.seed_lease_until, alarm_at = excluded.alarm_at, \
-             alarm_token = excluded.alarm_token, alarm_urgent = 1 WHERE users.seed_lease_until <= ?2",
+             alarm_token = excluded.alarm_token, alarm_urgent = 1 WHERE users.seed_lease_until <= ?2 \
+             OR users.seed_token = excluded.seed_token",
             [
                 text(user.as_str()),
                 seconds(now),
-                text(token),
+                text(creator),
                 seconds(now.plus(SEEDING_LEASE)),
                 seconds_up(alarm_at),
+                text(write),
             ],
         )
         .await?;
@@ -173,7 +176,7 @@ impl<C: Sql> Ledger for SqlLedger<C> {
             .query(
                 now,
                 "SELECT seed_lease_until FROM users WHERE id = ?1 AND seed_token = ?2",
-                [text(user.as_str()), text(token)],
+                [text(user.as_str()), text(creator)],
             )
             .await?;
         rows.first().map(|row| required_instant(row, 0)).transpose()
@@ -182,14 +185,14 @@ impl<C: Sql> Ledger for SqlLedger<C> {
     async fn is_creator(
         &self,
         user: &UserId,
-        token: &str,
+        creator: &str,
         now: Instant,
     ) -> Result<bool, StoreError> {
         let rows = self
             .query(
                 now,
                 "SELECT 1 FROM users WHERE id = ?1 AND seed_token = ?2",
-                [text(user.as_str()), text(token)],
+                [text(user.as_str()), text(creator)],
             )
             .await?;
         Ok(!rows.is_empty())

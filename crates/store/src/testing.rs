@@ -63,6 +63,8 @@ impl Time for TestTime {
 pub enum SwapFault {
     /// It is reported as failed and is made only when the next one is tried: it was on its way.
     LandsLate,
+    /// It fails.
+    NotMade,
     /// Another writer's swap comes before it.
     Raced,
     /// It is reported as failed though it was made.
@@ -145,6 +147,7 @@ impl Documents for TestDocuments {
                 *self.late.borrow_mut() = Some((claim, document.to_vec()));
                 failed()
             }
+            Some(SwapFault::NotMade) => failed(),
             Some(SwapFault::Raced) => {
                 let mut other = self.state(&claim.0).expect("a document to race for");
                 other.revision += 1;

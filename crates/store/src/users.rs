@@ -153,6 +153,7 @@ impl<'a, D: Documents, L: Ledger> Users<'a, D, L> {
                 // one's write for its own: it would answer with, and tell the ledger of, a session that never was.
                 WriteMark::Repeatable(_) => random_write_id(),
             },
+            creator: random_write_id(),
             deadline,
         };
         let change = Change::Command {
@@ -224,6 +225,7 @@ impl<'a, D: Documents, L: Ledger> Users<'a, D, L> {
             user,
             change: Change::TakeUp(facts),
             write: random_write_id(),
+            creator: random_write_id(),
             deadline,
         };
         if let Carried::Out(applied) = self.carry_out(request).await?

@@ -46,6 +46,9 @@ pub(crate) struct Request<'a> {
     pub(crate) change: Change<'a>,
     /// The mark of the write that it comes to; each attempt has its own, made from it.
     pub(crate) write: WriteId,
+    /// Who it is, should it create the user: all its attempts together, and no other request that comes with the same
+    /// mark.
+    pub(crate) creator: WriteId,
     pub(crate) deadline: Deadline,
 }
 
@@ -118,7 +121,7 @@ impl<D: Documents, L: Ledger> Users<'_, D, L> {
         let state = document.as_deref().map(parse).transpose()?;
         // A swap that seemed to fail was made after all.
         if let Some(made) = take_made(attempts, state.as_ref()) {
-            return Ok(Turn::Carried(self.committed(request.user, made, now).await));
+            return Ok(Turn::Carried(self.committed(request, made, now).await));
         }
         if state.is_none()
             && matches!(request.change, Change::Command { .. })
@@ -155,6 +158,10 @@ impl<D: Documents, L: Ledger> Users<'_, D, L> {
         else {
             return Ok(Turn::Again(raced()));
         };
+        // Another request of this instance may have found out while this one waited for the ledger.
+        if self.documents.found_locked(Access::Write) {
+            return Ok(Turn::GiveUp(StoreError::Busy(LOCKED.to_owned())));
+        }
         attempts.push(Attempt {
             write,
             before: state,
@@ -164,6 +171,12 @@ impl<D: Documents, L: Ledger> Users<'_, D, L> {
             lease_until,
         });
         let swapped = self.documents.swap(claim, &bytes).await;
+        if let Err(error) = &swapped
+            && self.documents.found_locked(Access::Write)
+        {
+            // The time is up, and who asks again finds out what came of it.
+            return Ok(Turn::GiveUp(error.clone()));
+        }
         let stored = self.documents.read(request.user).await?;
         let made = if stored.as_deref() == Some(&bytes[..]) {
             attempts.pop()
@@ -172,7 +185,7 @@ impl<D: Documents, L: Ledger> Users<'_, D, L> {
             take_made(attempts, stored.as_ref())
         };
         match made {
-            Some(made) => Ok(Turn::Carried(self.committed(request.user, made, now).await)),
+            Some(made) => Ok(Turn::Carried(self.committed(request, made, now).await)),
             None => swapped.map(|()| Turn::Again(raced())).map_err(Into::into),
         }
     }
@@ -271,9 +284,10 @@ impl<D: Documents, L: Ledger> Users<'_, D, L> {
     }
 
     /// The swap was made: tells the ledger. Should that fail, the alarm does it from the outbox.
-    async fn committed(&self, user: &UserId, made: Attempt, now: Instant) -> Carried {
+    async fn committed(&self, request: &Request<'_>, made: Attempt, now: Instant) -> Carried {
+        let user = request.user;
         if let Some(until) = made.lease_until {
-            self.check_creation(user, &made.write, until).await;
+            self.check_creation(request, until).await;
         }
         let told = self.ledger.write(user, &made.writes, now).await;
         if let Err(error) = &told {

@@ -24,6 +24,20 @@ fn a_row_that_cannot_be_written_does_not_keep_the_others() {
     assert_eq!(stage.rows(SESSIONS), ["0|"]);
 }
 
+/// The lease is the request's, not that of one of its attempts, the next of which would wait for it.
+#[test]
+fn who_creates_a_user_and_fails_is_not_in_its_own_way() {
+    let stage = Stage::new();
+    let faults = || stage.documents.faults.borrow_mut();
+    faults().push_back(SwapFault::NotMade);
+    let began = stage.time.elapsed();
+    stage.done("ann", &start(1));
+    assert!(stage.time.elapsed() - began < Duration::from_millis(100));
+    // The alarm is that of the attempt that was made.
+    let made = stage.state("ann").writes.last().expect("a write").clone();
+    assert_eq!(stage.rows("SELECT alarm_token FROM users"), [made.as_str()]);
+}
+
 #[test]
 fn the_attempt_that_was_carried_out_is_the_one_that_is_told() {
     let stage = Stage::new();
