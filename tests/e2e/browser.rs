@@ -2,7 +2,7 @@
 
 use std::process::{Command, Output};
 
-use talktime_host::{HostBuilder, Storage};
+use talktime_host::{HostBuilder, Server, Storage};
 use talktime_tests::{INTERNAL_SECRET, JWT_SECRET, built};
 use tokio::net::TcpListener;
 
@@ -44,23 +44,31 @@ async fn the_declarations_of_the_client_modules_type_check() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs Node and Chromium"]
 async fn the_pages_work_in_chromium() {
-    let plans = r#"{"free": {"minutes": 10}, "taster": {"minutes": 1}, "basic": {"minutes": 100}, "pro": {"minutes": 500}}"#;
-    let host = HostBuilder::from_manifest(built::manifest().await)
-        .expect("spin.toml is valid")
-        .variable("internal_api_secret", INTERNAL_SECRET)
-        .variable("auth_jwt_secret", JWT_SECRET)
-        .variable("plans", plans)
-        .storage(Storage::Memory)
-        .build()
-        .await
-        .expect("the components link");
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let server = host.serve(listener).await;
+    let server = serve(None).await;
+    let one_minute = serve(Some(r#"{"free": {"minutes": 1}, "pro": {"minutes": 500}}"#)).await;
+    let address = |server: &Server| format!("http://{}", server.addr());
     let variables = vec![
-        ("TALKTIME_BASE_URL", format!("http://{}", server.addr())),
+        ("TALKTIME_BASE_URL", address(&server)),
+        ("TALKTIME_ONE_MINUTE_BASE_URL", address(&one_minute)),
         ("TALKTIME_JWT_SECRET", JWT_SECRET.to_owned()),
         ("TALKTIME_INTERNAL_SECRET", INTERNAL_SECRET.to_owned()),
     ];
     npm("browser", variables).await;
     server.shutdown().await;
+    one_minute.shutdown().await;
+}
+
+/// A host of its own.
+async fn serve(plans: Option<&str>) -> Server {
+    let mut host = HostBuilder::from_manifest(built::manifest().await)
+        .expect("spin.toml is valid")
+        .variable("internal_api_secret", INTERNAL_SECRET)
+        .variable("auth_jwt_secret", JWT_SECRET)
+        .storage(Storage::Memory);
+    if let Some(plans) = plans {
+        host = host.variable("plans", plans);
+    }
+    let host = host.build().await.expect("the components link");
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    host.serve(listener).await
 }

@@ -272,7 +272,8 @@ async fn a_secret_that_is_none_is_named_and_never_quoted() {
 #[ignore = "needs Node"]
 async fn what_the_official_package_signs_is_genuine() {
     let run = Command::new("node")
-        .args(["webhooks/sign.mjs", SECRET])
+        // Within the period that the event tells of.
+        .args(["webhooks/sign.mjs", SECRET, "2026-10-01T09:00:06Z"])
         .current_dir(talktime_tests::built::root().join("tests/web"))
         .output()
         .expect("node runs");

@@ -12,12 +12,12 @@ export interface Overview {
     minutesUsed: number;
   }[];
   /** How many run in all: the list has the latest of them. */
-  activeSessionsTotal?: number;
+  activeSessionsTotal: number;
   minutesByPlan: { plan: string; users: number; minutesUsed: number }[];
   endedByReason: { reason: string; sessions: number; minutes: number }[];
   unmappedWebhooks: { id: string; type: string; receivedAt: string; detail?: string | null }[];
   /** How many there are in all. */
-  openWebhooksTotal?: number;
+  unmappedWebhooksTotal: number;
   alarms: { due: number; failing: number; oldestDueSeconds?: number | null };
   dailyMinutes: { day: string; minutes: number }[];
 }
@@ -29,6 +29,7 @@ export interface Sweep {
   ended: number;
   archived: number;
   failed: number;
+  pruned: number;
   remaining: number;
 }
 

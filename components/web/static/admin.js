@@ -103,8 +103,8 @@ async function showOverview() {
 function draw(overview) {
   const { activeSessions, minutesByPlan, endedByReason, unmappedWebhooks, alarms, dailyMinutes } = overview;
   const minutes = minutesByPlan.reduce((sum, plan) => sum + plan.minutesUsed, 0);
-  const running = overview.activeSessionsTotal ?? activeSessions.length;
-  const webhooks = overview.openWebhooksTotal ?? unmappedWebhooks.length;
+  const running = overview.activeSessionsTotal;
+  const webhooks = overview.unmappedWebhooksTotal;
   byId('tiles').replaceChildren(
     tile(running, running === 1 ? 'active session' : 'active sessions', false),
     tile(minutes, 'minutes used this period', false),

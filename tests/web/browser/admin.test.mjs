@@ -106,7 +106,7 @@ browserTest('true totals, every day in the chart, and the focus stays', async (w
     const response = await route.fetch();
     const body = await response.json();
     const day = body.serverTime.slice(0, 10);
-    await route.fulfill({ response, json: { ...body, activeSessionsTotal: 8700, openWebhooksTotal: 61, dailyMinutes: [{ day, minutes: 7 }] } });
+    await route.fulfill({ response, json: { ...body, activeSessionsTotal: 8700, unmappedWebhooksTotal: 61, dailyMinutes: [{ day, minutes: 7 }] } });
   });
   await open(world, page);
   await page.getByRole('region', { name: 'At a glance' }).getByText('8,700').waitFor();

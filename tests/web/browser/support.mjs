@@ -6,8 +6,8 @@ import { chromium } from 'playwright-core';
 const env = process.env;
 export const BASE = env.TALKTIME_BASE_URL?.replace(/\/$/, '');
 const CHROMIUM = env.TALKTIME_CHROMIUM ?? '/usr/bin/chromium';
-/** A plan of one minute that the host under test has in its catalogue. */
-export const ONE_MINUTE_PLAN = env.TALKTIME_ONE_MINUTE_PLAN ?? 'taster';
+/** Another host, with the same secrets, whose free plan is one minute. */
+export const ONE_MINUTE_BASE = env.TALKTIME_ONE_MINUTE_BASE_URL?.replace(/\/$/, '');
 /** Longer than the host's heartbeat interval (30 s unless configured) and an answer. */
 export const HEARTBEAT_MS = 40_000;
 
@@ -35,10 +35,10 @@ after(() => Promise.all([...launched.values()].map(async (one) => (await one).cl
  * @param {(world: World) => Promise<void>} body
  */
 export function browserTest(name, body, options = {}) {
-  test(name, { skip, timeout: options.timeout ?? 60_000 }, async () => {
-    const { context: contextOptions, timeout, withCache, ...rest } = options;
+  const { base = BASE, context: contextOptions, timeout = 60_000, withCache } = options;
+  test(name, { skip: base ? false : skip || 'the address of its host is not set', timeout }, async () => {
     const context = await (await browser(withCache)).newContext(contextOptions);
-    const world = new World(context, rest);
+    const world = new World(context, base);
     try {
       await body(world);
       if (world.problems.length > 0) throw new Error(`The page complained: ${world.problems.join('; ')}`);
@@ -55,8 +55,9 @@ export class World {
   /** Uncaught errors and violations of the Content-Security-Policy. */
   problems = [];
 
-  constructor(context) {
+  constructor(context, base) {
     this.context = context;
+    this.base = base;
     this.token = mint(this.userId);
   }
 
@@ -72,13 +73,13 @@ export class World {
   /** Opens the practice page by the link that the host prints, and waits for the usage. */
   async practice(page) {
     const opened = page ?? (await this.newPage());
-    await opened.goto(`${BASE}/practice#token=${this.token}`);
+    await opened.goto(`${this.base}/practice#token=${this.token}`);
     await opened.locator('#account li').first().waitFor();
     return opened;
   }
 
   api(method, path, body) {
-    return request(method, `/api/session/${path}`, body, { Authorization: `Bearer ${this.token}` });
+    return request(method, `${this.base}/api/session/${path}`, body, { Authorization: `Bearer ${this.token}` });
   }
 
   status() {
@@ -87,20 +88,20 @@ export class World {
 
   plan(plan, more = {}) {
     const body = { userId: this.userId, plan, action: 'upgrade', ...more };
-    return request('POST', '/api/internal/update-plan', body, { 'X-Internal-Secret': internalSecret() });
+    return request('POST', `${this.base}/api/internal/update-plan`, body, { 'X-Internal-Secret': internalSecret() });
   }
 }
 
 export const internalSecret = () => env.TALKTIME_INTERNAL_SECRET ?? '';
 
-async function request(method, path, body, headers) {
-  const response = await fetch(`${BASE}${path}`, {
+async function request(method, url, body, headers) {
+  const response = await fetch(url, {
     method,
     headers: { ...headers, 'Content-Type': 'application/json' },
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
   });
   const answer = await response.json();
-  if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${JSON.stringify(answer)}`);
+  if (!response.ok) throw new Error(`${method} ${url}: ${response.status} ${JSON.stringify(answer)}`);
   return answer;
 }
 
@@ -126,7 +127,7 @@ export function problem(status, code, error) {
   return {
     status,
     contentType: 'application/problem+json',
-    body: JSON.stringify({ type: 'about:blank', title: code, status, code, error }),
+    body: JSON.stringify({ type: `urn:talktime:problem:${code}`, title: code, status, code, error }),
   };
 }
 

@@ -31,7 +31,7 @@ export const ENDED = {
 };
 
 export function problem(status, code, more = {}) {
-  const body = { type: 'about:blank', title: code, status, code, error: `About ${code}`, ...more };
+  const body = { type: `urn:talktime:problem:${code}`, title: code, status, code, error: `About ${code}`, ...more };
   return Response.json(body, { status, headers: { 'Content-Type': 'application/problem+json' } });
 }
 

@@ -4,7 +4,7 @@
 import { readFileSync } from "node:fs";
 import { Webhook } from "standardwebhooks";
 
-const [secret] = process.argv.slice(2);
+const [secret, signedAt] = process.argv.slice(2);
 const fixture = new URL(
   "../../../components/polar/tests/fixtures/subscription.active.json",
   import.meta.url,
@@ -22,7 +22,7 @@ const signers = {
 };
 const sent = Object.entries(signers).map(([by, signer]) => {
   const id = crypto.randomUUID();
-  const at = new Date();
+  const at = new Date(signedAt);
   const headers = {
     "webhook-id": id,
     "webhook-timestamp": String(Math.floor(at.getTime() / 1000)),
