@@ -105,7 +105,6 @@ pub fn alarms(ledger: &Connection) -> (Option<i64>, u64) {
         .unwrap_or_default()
 }
 
-/// Whether the ledger says all that is on its way to it.
 /// The rows of the outbox that the ledger has not.
 fn lacking<'a>(ledger: &'a Connection, state: &'a State) -> impl Iterator<Item = &'a LedgerWrite> {
     let user = state.user.as_str();

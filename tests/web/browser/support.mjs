@@ -11,7 +11,6 @@ export const ONE_MINUTE_BASE = env.TALKTIME_ONE_MINUTE_BASE_URL?.replace(/\/$/, 
 /** Longer than the host's heartbeat interval (30 s unless configured) and an answer. */
 export const HEARTBEAT_MS = 40_000;
 
-const skip = BASE ? false : 'TALKTIME_BASE_URL is not set';
 const LAUNCH = [
   '--no-sandbox',
   '--disable-gpu',
@@ -35,8 +34,9 @@ after(() => Promise.all([...launched.values()].map(async (one) => (await one).cl
  * @param {(world: World) => Promise<void>} body
  */
 export function browserTest(name, body, options = {}) {
-  const { base = BASE, context: contextOptions, timeout = 60_000, withCache } = options;
-  test(name, { skip: base ? false : skip || 'the address of its host is not set', timeout }, async () => {
+  const base = 'base' in options ? options.base : BASE;
+  const { context: contextOptions, timeout = 60_000, withCache } = options;
+  test(name, { skip: base ? false : 'the address of its host is not set', timeout }, async () => {
     const context = await (await browser(withCache)).newContext(contextOptions);
     const world = new World(context, base);
     try {
