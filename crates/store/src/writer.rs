@@ -158,10 +158,6 @@ impl<D: Documents, L: Ledger> Users<'_, D, L> {
         else {
             return Ok(Turn::Again(raced()));
         };
-        // Another request of this instance may have found out while this one waited for the ledger.
-        if self.documents.found_locked(Access::Write) {
-            return Ok(Turn::GiveUp(StoreError::Busy(LOCKED.to_owned())));
-        }
         attempts.push(Attempt {
             write,
             before: state,
@@ -170,7 +166,23 @@ impl<D: Documents, L: Ledger> Users<'_, D, L> {
             reply,
             lease_until,
         });
-        let swapped = self.documents.swap(claim, &bytes).await;
+        self.commit(request, attempts, claim, &bytes, now).await
+    }
+
+    /// Swaps the document for that of the last attempt, and finds out which of them was made.
+    async fn commit(
+        &self,
+        request: &Request<'_>,
+        attempts: &mut Vec<Attempt>,
+        claim: D::Claim,
+        document: &[u8],
+        now: Instant,
+    ) -> Result<Turn, ApplyError> {
+        // Another request of this instance may have found out while this one waited for the ledger.
+        if self.documents.found_locked(Access::Write) {
+            return Ok(Turn::GiveUp(StoreError::Busy(LOCKED.to_owned())));
+        }
+        let swapped = self.documents.swap(claim, document).await;
         if let Err(error) = &swapped
             && self.documents.found_locked(Access::Write)
         {
@@ -178,7 +190,7 @@ impl<D: Documents, L: Ledger> Users<'_, D, L> {
             return Ok(Turn::GiveUp(error.clone()));
         }
         let stored = self.documents.read(request.user).await?;
-        let made = if stored.as_deref() == Some(&bytes[..]) {
+        let made = if stored.as_deref() == Some(document) {
             attempts.pop()
         } else {
             let stored = stored.as_deref().map(parse).transpose()?;
