@@ -1,12 +1,8 @@
 //! A state that a wrong clock put ahead of time.
 
-#![allow(clippy::expect_used, reason = "the helpers of a test may panic")]
-
-mod scene;
-
 use std::time::Duration;
 
-use scene::Scene;
+use crate::scene::Scene;
 use talktime_usage::clock_ahead;
 
 /// The user's sums after a session of `0:00` to `end` in which a sweep at `wrong` came in between.

@@ -1,33 +1,10 @@
 //! Sessions: one line of story, one line of bill.
 
-#![allow(clippy::expect_used, reason = "the helpers of a test may panic")]
-
-mod scene;
-
 use std::time::Duration;
 
-use scene::{Scene, session_id};
-use talktime_usage::{Catalogue, Command, EndReason, Policy, Refusal, Reply, Seconds};
-
-/// A free user's story, and the sessions in the ledger when it is over: `reason length minutes`.
-#[track_caller]
-fn check(story: &str, sessions: &[&str]) {
-    check_with(story, |_| (), sessions);
-}
-
-#[track_caller]
-fn check_with(story: &str, policy: impl FnOnce(&mut Policy), sessions: &[&str]) {
-    let mut scene = Scene::new().policy(policy);
-    scene.play(story);
-    assert_eq!(scene.refused, [], "{story}");
-    // Whether or not anybody settles it, the bill is the same at the last instant of the story.
-    let last = story
-        .rsplit(", ")
-        .next()
-        .and_then(|line| line.split_once(' '));
-    scene.sweep_at(last.expect("a line").0);
-    assert_eq!(scene.ledger.sessions_told(), sessions, "{story}");
-}
+use crate::scene::play::{check, check_with};
+use crate::scene::{Scene, session_id};
+use talktime_usage::{Catalogue, Command, EndReason, Refusal, Reply, Seconds};
 
 #[test]
 fn a_session_ends_at_its_last_minute_however_late_anyone_notices() {

@@ -1,14 +1,11 @@
 //! Whatever sequence of paid periods is told, each brings its minutes, and once.
-#![allow(clippy::expect_used, reason = "the helpers of a test may panic")]
-
-mod scene;
 
 use std::time::Duration;
 
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
-use scene::{Scene, day, period};
+use crate::scene::{Scene, day, period};
 use talktime_usage::{Command, Instant, Period, Reply};
 
 /// Monthly renewals from a day of November on, each told so many hours after its start.

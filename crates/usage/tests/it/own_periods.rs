@@ -1,10 +1,6 @@
 //! Paid periods that are told: where the user's periods begin and end, and that minutes stay.
 
-#![allow(clippy::expect_used, reason = "the helpers of a test may panic")]
-
-mod scene;
-
-use scene::{Scene, period};
+use crate::scene::{Scene, period};
 use talktime_usage::{Catalogue, Period, Policy};
 
 /// A user on basic by a subscription with that paid period as of `origin`; then the periods seen at those times.

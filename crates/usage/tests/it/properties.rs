@@ -1,20 +1,14 @@
 //! What holds for every story: the state machine against a plain model, sweeps at any time, writes in any order.
 
-#![allow(clippy::expect_used, reason = "the helpers of a test may panic")]
-
-mod model;
-mod scene;
-mod story;
-
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 use proptest::sample::Index;
 use talktime_usage::{Command, LedgerWrite, Refusal, Reply, SessionId, State};
 
-use model::{Model, No, Rules};
-use scene::{Scene, day, ledger::Ledger, order, period, subscription};
-use story::{
+use crate::model::{Model, No, Rules};
+use crate::scene::{Scene, day, ledger::Ledger, order, period, subscription};
+use crate::story::{
     Act, Clock, ORIGIN, PLANS, Pause, Settings, act, at, command, month_ends, scene, settings,
     story, subscription_act,
 };

@@ -1,10 +1,6 @@
 //! Plans: who grants what, in whatever order the news comes.
 
-#![allow(clippy::expect_used, reason = "the helpers of a test may panic")]
-
-mod scene;
-
-use scene::{Scene, order, subscription};
+use crate::scene::{Scene, order, subscription};
 use talktime_usage::{Command, PlanOutcome, Reply};
 
 /// One piece of news: a source, what it grants (`-` for nothing, `?` for behind with a payment), and when it happened.

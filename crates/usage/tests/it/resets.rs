@@ -1,19 +1,7 @@
 //! `resetUsage`: the old minutes stay in a period of their own.
 
-mod scene;
-
-use scene::{Scene, period};
-
-/// A user's story from `origin` on, and then the sessions and the periods in the ledger.
-#[track_caller]
-fn check(origin: &str, story: &str, sessions: &[&str], periods: &[&str]) -> Scene {
-    let mut scene = Scene::at(origin);
-    scene.play(story);
-    assert_eq!(scene.refused, [], "{story}");
-    assert_eq!(scene.ledger.sessions_told(), sessions, "{story}");
-    assert_eq!(scene.ledger.periods_told(), periods, "{story}");
-    scene
-}
+use crate::scene::play::check_from as check;
+use crate::scene::{Scene, period};
 
 #[test]
 fn a_reset_starts_the_usage_afresh() {

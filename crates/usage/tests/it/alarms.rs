@@ -1,8 +1,6 @@
 //! When a user's alarm is to fire.
 
-mod scene;
-
-use scene::Scene;
+use crate::scene::Scene;
 use talktime_usage::alarm::{ARCHIVE_SPREAD, Alarm};
 use talktime_usage::{Command, LedgerWrite, State, UserId};
 use talktime_usage::{next_alarm, rows_to_write, settle::settle};

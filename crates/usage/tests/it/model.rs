@@ -1,10 +1,5 @@
 //! A plain model of `docs/rules.md`, written from its sentences. It walks through time in ticks of half a second, keeps
 //! a list of who talked from when to when, and adds up minutes only when it is asked.
-#![allow(
-    clippy::expect_used,
-    clippy::missing_panics_doc,
-    reason = "a model of a test may panic"
-)]
 
 use std::collections::BTreeMap;
 

@@ -1,12 +1,9 @@
 //! News of subscriptions comes late, twice and in any order, and comes to the same.
-#![allow(clippy::expect_used, reason = "the helpers of a test may panic")]
-
-mod scene;
 
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
-use scene::{Scene, order, period, subscription};
+use crate::scene::{Scene, order, period, subscription};
 use talktime_usage::{Command, Instant, Period};
 
 /// A subscription's own periods: running, over, not yet begun, as another subscription could have them.

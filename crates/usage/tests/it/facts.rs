@@ -1,9 +1,6 @@
 //! What is remembered of who grants what: bounds, customers' lists, updates that do not say when they happened.
-#![allow(clippy::expect_used, reason = "the helpers of a test may panic")]
 
-mod scene;
-
-use scene::{Scene, day, order, period, subscription};
+use crate::scene::{Scene, day, order, period, session_id, subscription};
 use serde_json::{Value, json};
 use talktime_usage::ledger::SessionEnd;
 use talktime_usage::{
@@ -271,7 +268,7 @@ fn first_layout(first: &str, told: (&str, &str), cadence: &Value, instant: &str)
     });
     scene.state = Some(serde_json::from_value::<State>(document).expect("a state"));
     scene.ledger.write(&LedgerWrite::Session(SessionRow {
-        id: scene::session_id(1_000),
+        id: session_id(1_000),
         started_at: scene.origin,
         ended: Some(SessionEnd {
             at: scene.origin,

@@ -1,31 +1,9 @@
 //! Silence: what is heard of a session, and what is billed when nothing is.
 
-#![allow(clippy::expect_used, reason = "the helpers of a test may panic")]
-
-mod scene;
-
 use std::time::Duration;
 
-use scene::Scene;
-use talktime_usage::Policy;
-
-#[track_caller]
-fn check(story: &str, sessions: &[&str]) {
-    check_with(story, |_| (), sessions);
-}
-
-#[track_caller]
-fn check_with(story: &str, policy: impl FnOnce(&mut Policy), sessions: &[&str]) {
-    let mut scene = Scene::new().policy(policy);
-    scene.play(story);
-    assert_eq!(scene.refused, [], "{story}");
-    let last = story
-        .rsplit(", ")
-        .next()
-        .and_then(|line| line.split_once(' '));
-    scene.sweep_at(last.expect("a line").0);
-    assert_eq!(scene.ledger.sessions_told(), sessions, "{story}");
-}
+use crate::scene::Scene;
+use crate::scene::play::{check, check_with};
 
 #[track_caller]
 fn on_basic(story: &str, sessions: &[&str]) {

@@ -1,10 +1,8 @@
 //! What a user is shown: a moment's truth, and a look that changes nothing.
 
-mod scene;
-
 use std::time::Duration;
 
-use scene::Scene;
+use crate::scene::{Scene, period};
 use talktime_usage::{Catalogue, Command, Instant, Refusal};
 
 /// After a free user's story, at a time: `used remaining percent seconds running`.
@@ -111,7 +109,7 @@ fn reading_writes_nothing_and_knows_new_users() {
         (status.plan.as_str(), status.minutes_limit.get()),
         ("free", 10)
     );
-    assert_eq!(status.period, scene::period("2026-11-01", "2026-12-01"));
+    assert_eq!(status.period, period("2026-11-01", "2026-12-01"));
     assert!(status.last.is_none() && scene.state.is_none());
 }
 

@@ -1,14 +1,11 @@
 //! Grants that end by themselves: when it is told, or a while after a paid period that is not renewed.
-#![allow(clippy::expect_used, reason = "the helpers of a test may panic")]
-
-mod scene;
 
 use std::time::Duration;
 
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use scene::{Scene, day, order, period, subscription};
+use crate::scene::{Scene, day, order, period, subscription};
 use talktime_usage::{Catalogue, Command, Period, next_alarm};
 
 /// Pro until 20 November, 9:00, with half an hour of a session before it.

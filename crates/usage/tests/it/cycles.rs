@@ -1,9 +1,6 @@
 //! A paid cycle brings its minutes, and nothing else does: renewals, trials, subscriptions bought again or side by side.
-#![allow(clippy::expect_used, reason = "the helpers of a test may panic")]
 
-mod scene;
-
-use scene::{Scene, day, ledger::short, period, subscription};
+use crate::scene::{Scene, day, ledger::short, order, period, subscription};
 use talktime_usage::{Command, Period, PlanOutcome, Reply};
 
 /// The minutes that are left when each of these periods of these subscriptions is told, all of which are used up at once.
@@ -355,7 +352,7 @@ fn an_event_that_comes_again_is_told_apart_from_an_older_one() {
     let behind = Command::PastDue {
         subscription: subscription("a"),
         period: None,
-        as_of: scene::order(7),
+        as_of: order(7),
     };
     for command in [&change, &roster, &behind] {
         assert_eq!(outcome(&mut scene, command), PlanOutcome::Applied);

@@ -1,12 +1,8 @@
 //! Realtime tokens: who may ask for one, what counts, and who gets it.
 
-#![allow(clippy::expect_used, reason = "the helpers of a test may panic")]
-
-mod scene;
-
 use std::time::Duration;
 
-use scene::{MINT_LIMITS, Scene};
+use crate::scene::{MINT_LIMITS, Scene};
 use talktime_usage::{Refusal, Seconds};
 
 fn too_many(seconds: u64) -> Refusal {

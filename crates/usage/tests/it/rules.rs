@@ -1,13 +1,9 @@
 //! The examples of `docs/rules.md`: each line of a table with a story is played.
 
-#![allow(clippy::expect_used, reason = "the helpers of a test may panic")]
-
-mod scene;
-
-use scene::Scene;
+use crate::scene::Scene;
 
 /// The document, as it is read by people.
-const RULES: &str = include_str!("../../../docs/rules.md");
+const RULES: &str = include_str!("../../../../docs/rules.md");
 
 /// The cells of each line of the tables that have these columns.
 fn lines(columns: &str) -> Vec<Vec<&'static str>> {

@@ -1,10 +1,6 @@
 //! Requests that come again with the same key.
 
-#![allow(clippy::expect_used, reason = "the helpers of a test may panic")]
-
-mod scene;
-
-use scene::{MINT_LIMITS, Scene, session_id};
+use crate::scene::{MINT_LIMITS, Scene, session_id};
 use talktime_usage::{
     Command, Context, EndReason, Fingerprint, Refusal, Repeat, Reply, SessionId, State, Step,
     WriteId, step,

@@ -1,9 +1,4 @@
 //! Random stories: what happens, when, and under which settings.
-#![allow(
-    clippy::expect_used,
-    clippy::missing_panics_doc,
-    reason = "a story of a test may panic"
-)]
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -1,19 +1,7 @@
 //! Periods: where minutes fall when one ends.
 
-mod scene;
-
-use scene::{Scene, period};
-
-/// A user's story from `origin` on, and then the sessions and the periods in the ledger.
-#[track_caller]
-fn check(origin: &str, story: &str, sessions: &[&str], periods: &[&str]) -> Scene {
-    let mut scene = Scene::at(origin);
-    scene.play(story);
-    assert_eq!(scene.refused, [], "{story}");
-    assert_eq!(scene.ledger.sessions_told(), sessions, "{story}");
-    assert_eq!(scene.ledger.periods_told(), periods, "{story}");
-    scene
-}
+use crate::scene::play::check_from as check;
+use crate::scene::{Scene, period};
 
 const NEW_YEAR: &str = "2026-12-31T23:55:00";
 

@@ -1,9 +1,6 @@
 //! A document that was lost, or put back in time, takes up what the ledger knows.
-#![expect(clippy::expect_used, reason = "a test may panic")]
 
-mod scene;
-
-use scene::{Scene, at};
+use crate::scene::{Scene, at};
 use talktime_usage::restore::{LedgerFacts, PeriodFacts, is_to_be_compared};
 use talktime_usage::{
     Command, Context, EndReason, LedgerWrite, Minutes, State, Step, WriteId, rows_to_write, take_up,
