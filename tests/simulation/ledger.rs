@@ -5,7 +5,7 @@ use talktime_host::rusqlite::{Connection, Row, params};
 use talktime_usage::alarm::ARCHIVE_SPREAD;
 use talktime_usage::{LedgerWrite, Period, State};
 
-use crate::model::{Checked, User, ensure};
+use crate::checker::{Checked, User, ensure};
 
 pub struct SessionRow {
     pub id: String,
@@ -105,7 +105,6 @@ pub fn alarms(ledger: &Connection) -> (Option<i64>, u64) {
         .unwrap_or_default()
 }
 
-/// Whether the ledger says all that is on its way to it.
 /// The rows of the outbox that the ledger has not.
 fn lacking<'a>(ledger: &'a Connection, state: &'a State) -> impl Iterator<Item = &'a LedgerWrite> {
     let user = state.user.as_str();

@@ -1,10 +1,10 @@
-//! The one source of chance of a run.
+//! The one generator of random numbers of a run.
 
 /// `SplitMix64`: small, and the same on every machine and version.
 #[derive(Clone, Debug)]
-pub struct Chance(u64);
+pub struct Prng(u64);
 
-impl Chance {
+impl Prng {
     pub const fn new(seed: u64) -> Self {
         Self(seed)
     }

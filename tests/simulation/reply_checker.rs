@@ -5,8 +5,8 @@ use serde_json::Value;
 use talktime_tests::Answer;
 use talktime_usage::Instant;
 
-use crate::action::{Act, Ask};
-use crate::model::{Checked, Span, User, ensure};
+use crate::checker::{Checked, Span, User, ensure};
+use crate::workload::{Invocation, Operation};
 use crate::world::Done;
 
 /// How long the creation of a user can keep others waiting: the lease of whoever died over it.
@@ -16,8 +16,8 @@ const CREATION_MILLIS: i64 = 11_000;
 const ANSWERS_KEPT: usize = 8 - 4;
 
 /// A 5xx is fine where something went wrong on purpose, or where others were in the way.
-pub fn may_fail(user: &mut User, answer: &Answer, done: &Done, alone: bool) -> Checked {
-    if done.troubles > 0 || !alone {
+pub fn check_failure(user: &mut User, answer: &Answer, done: &Done, alone: bool) -> Checked {
+    if done.faults > 0 || !alone {
         user.failed_creation = Some(done.span.to);
         return Ok(());
     }
@@ -37,10 +37,15 @@ pub fn may_fail(user: &mut User, answer: &Answer, done: &Done, alone: bool) -> C
     Ok(())
 }
 
-pub fn refused(user: &User, ask: &Ask, answer: &Answer, alone: bool) -> Checked {
+pub fn check_refusal(
+    user: &User,
+    invocation: &Invocation,
+    answer: &Answer,
+    alone: bool,
+) -> Checked {
     let body = answer.json();
-    match (answer.status.as_u16(), &ask.act) {
-        (409, Act::Start { .. }) => {
+    match (answer.status.as_u16(), &invocation.operation) {
+        (409, Operation::Start { .. }) => {
             let session = body["sessionId"].as_str().unwrap_or_default();
             ensure!(
                 user.sessions.contains_key(session),
@@ -51,8 +56,8 @@ pub fn refused(user: &User, ask: &Ask, answer: &Answer, alone: bool) -> Checked 
                 "another session runs than is said"
             );
         }
-        (403, Act::Start { .. }) => {}
-        (404, Act::Heartbeat { session } | Act::End { session, .. }) => {
+        (403, Operation::Start { .. }) => {}
+        (404, Operation::Heartbeat { session } | Operation::End { session, .. }) => {
             ensure!(
                 user.running.as_ref() != Some(session),
                 "{} is running and not found",
@@ -72,20 +77,27 @@ pub fn refused(user: &User, ask: &Ask, answer: &Answer, alone: bool) -> Checked 
 }
 
 /// A retry with the same key gets the first answer. Whether this is one.
-pub fn first_answer(user: &mut User, ask: &Ask, body: &Value) -> Result<bool, String> {
-    let Some(key) = &ask.key else {
+pub fn check_repeat(
+    user: &mut User,
+    invocation: &Invocation,
+    body: &Value,
+) -> Result<bool, String> {
+    let Some(key) = &invocation.key else {
         return Ok(false);
     };
     let issued = user.issued;
     let Some(keyed) = user
         .keyed
         .iter_mut()
-        .find(|keyed| keyed.ask.key.as_ref() == Some(key))
+        .find(|keyed| keyed.invocation.key.as_ref() == Some(key))
     else {
         return Ok(true);
     };
     // A heartbeat is answered anew each time: what it said is not true for long.
-    let told = !matches!(ask.act, Act::Heartbeat { .. } | Act::Plan { .. });
+    let told = !matches!(
+        invocation.operation,
+        Operation::Heartbeat { .. } | Operation::Plan { .. }
+    );
     let is_kept = issued - keyed.number <= ANSWERS_KEPT;
     let before = keyed.answered.take();
     if !is_kept && before.as_ref() != Some(body) {
@@ -102,7 +114,13 @@ pub fn first_answer(user: &mut User, ask: &Ask, body: &Value) -> Result<bool, St
     Ok(again)
 }
 
-pub fn check_told(user: &mut User, ask: &Ask, body: &Value, span: Span, again: bool) -> Checked {
+pub fn check_reply(
+    user: &mut User,
+    invocation: &Invocation,
+    body: &Value,
+    span: Span,
+    again: bool,
+) -> Checked {
     // Not of a session: that may have minutes of two periods.
     for minutes in ["totalMinutesUsed", "minutesRemaining"] {
         let told = body[minutes].as_u64().unwrap_or(0);
@@ -111,15 +129,15 @@ pub fn check_told(user: &mut User, ask: &Ask, body: &Value, span: Span, again: b
             "{minutes} is {told}, over any limit"
         );
     }
-    match &ask.act {
-        Act::Start { .. } => {
+    match &invocation.operation {
+        Operation::Start { .. } => {
             let id = body["sessionId"].as_str().unwrap_or_default();
             ensure!(
                 user.sessions.contains_key(id),
                 "a start was told {id}, which never was"
             );
         }
-        Act::Heartbeat { session } if body["ended"].is_null() => {
+        Operation::Heartbeat { session } if body["ended"].is_null() => {
             ensure!(
                 user.sessions.contains_key(session),
                 "a heartbeat of a session that never was"
@@ -128,23 +146,23 @@ pub fn check_told(user: &mut User, ask: &Ask, body: &Value, span: Span, again: b
                 user.heard(session, span);
             }
         }
-        Act::Heartbeat { session } => check_end(user, session, &body["ended"])?,
-        Act::End { session, .. } => {
+        Operation::Heartbeat { session } => check_end(user, session, &body["ended"])?,
+        Operation::End { session, .. } => {
             check_end(user, session, body)?;
             let known = user.sessions.get_mut(session).expect("checked");
-            let first = known.told_end.get_or_insert_with(|| body.clone());
+            let first = known.reported_end.get_or_insert_with(|| body.clone());
             ensure!(
                 first == body,
                 "#{} was ended with {first} and now {body}",
                 known.label
             );
         }
-        Act::Status => {
+        Operation::Status => {
             let active = body["activeSession"]["sessionId"].as_str();
             let known = active.is_none_or(|id| user.sessions.contains_key(id));
             ensure!(known, "the status shows a session that never was");
         }
-        Act::Plan { body: asked, .. } => {
+        Operation::Plan { body: asked, .. } => {
             // The most that there is, from now on, and not older than what is known.
             let surely = asked["plan"] == "pro"
                 && asked["action"] != "cancel"
@@ -154,7 +172,7 @@ pub fn check_told(user: &mut User, ask: &Ask, body: &Value, span: Span, again: b
                 "pro was granted and is not there"
             );
         }
-        Act::Cron | Act::Sweep => {}
+        Operation::Cron | Operation::Sweep => {}
     }
     Ok(())
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use talktime_host::{FaultAction, Faults, HostCall, VirtualClock};
 use tokio::time::Instant;
 
-use crate::chance::Chance;
+use crate::prng::Prng;
 
 const FAILURES: [&str; 3] = ["database is locked", "disk I/O error", "too many requests"];
 
@@ -27,14 +27,14 @@ const SLOT_MILLIS: u64 = 4;
 const GIVE_WAY_SLOTS_MAX: [u64; 6] = [2, 8, 8, 8, 8, 60];
 
 /// The faults of a run.
-pub struct Trouble {
+pub struct InjectedFaults {
     inner: Mutex<Inner>,
     clock: OnceLock<VirtualClock>,
 }
 
 struct Inner {
-    chance: Chance,
-    mode: Mode,
+    prng: Prng,
+    profile: FaultProfile,
     began: Option<Instant>,
     /// The slots that are taken, counted from the step's begin.
     slots: BTreeSet<u64>,
@@ -48,7 +48,7 @@ struct Inner {
 
 /// What may go wrong in a step.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Mode {
+pub struct FaultProfile {
     /// Of a thousand host calls, how many fail, and as many crash.
     pub per_mille: u64,
     /// How long every call takes by the guests' clock.
@@ -59,12 +59,12 @@ pub struct Mode {
     pub interleave: bool,
 }
 
-impl Trouble {
-    pub fn new(chance: Chance) -> Self {
+impl InjectedFaults {
+    pub fn new(prng: Prng) -> Self {
         Self {
             inner: Mutex::new(Inner {
-                chance,
-                mode: Mode::default(),
+                prng,
+                profile: FaultProfile::default(),
                 began: None,
                 slots: BTreeSet::new(),
                 log: String::new(),
@@ -81,10 +81,10 @@ impl Trouble {
     }
 
     /// Begins a step of so many requests, and tells when each is to be sent.
-    pub fn begin(&self, mode: Mode, requests: usize) -> Vec<Duration> {
+    pub fn begin(&self, profile: FaultProfile, requests: usize) -> Vec<Duration> {
         let mut inner = self.inner.lock().expect("one thread");
         inner.began = Some(Instant::now());
-        inner.mode = mode;
+        inner.profile = profile;
         inner.slots.clear();
         inner.log.clear();
         inner.happened = 0;
@@ -99,7 +99,7 @@ impl Trouble {
     /// Ends a step: nothing goes wrong from now on. What has, and how often.
     pub fn end(&self) -> (String, u32) {
         let mut inner = self.inner.lock().expect("one thread");
-        inner.mode = Mode::default();
+        inner.profile = FaultProfile::default();
         if inner.slow_millis >= HELD_UP_MILLIS {
             inner.held_up = self.clock.get().map(VirtualClock::now_millis);
         }
@@ -113,12 +113,12 @@ impl Trouble {
 
     #[expect(
         clippy::same_functions_in_if_condition,
-        reason = "each draws anew from the source of chance"
+        reason = "each draws anew from the generator"
     )]
     fn fault(&self, inner: &mut Inner, call: &HostCall, when: &str) -> Option<FaultAction> {
-        let Mode {
+        let FaultProfile {
             per_mille, broken, ..
-        } = inner.mode;
+        } = inner.profile;
         let is_broken = call.component == "session"
             && broken
                 .is_some_and(|what| format!("{:?} {}", call.kind, call.detail).starts_with(what));
@@ -126,12 +126,12 @@ impl Trouble {
             FaultAction::Fail(FAILURES[1].to_owned())
         } else if per_mille == 0 {
             return None;
-        } else if inner.chance.per_mille(per_mille) {
-            FaultAction::Fail((*inner.chance.pick(&FAILURES)).to_owned())
-        } else if inner.chance.per_mille(per_mille) {
+        } else if inner.prng.per_mille(per_mille) {
+            FaultAction::Fail((*inner.prng.pick(&FAILURES)).to_owned())
+        } else if inner.prng.per_mille(per_mille) {
             FaultAction::Crash
-        } else if inner.chance.per_mille(per_mille) {
-            let millis = inner.chance.between(1, SLOW_MILLIS_MAX);
+        } else if inner.prng.per_mille(per_mille) {
+            let millis = inner.prng.between(1, SLOW_MILLIS_MAX);
             if let Some(clock) = self.clock.get() {
                 clock.advance(Duration::from_millis(millis));
             }
@@ -160,12 +160,12 @@ fn name(call: &HostCall) -> String {
 
 impl Inner {
     fn give_way(&mut self) -> FaultAction {
-        let Some(began) = self.began.filter(|_| self.mode.interleave) else {
+        let Some(began) = self.began.filter(|_| self.profile.interleave) else {
             return FaultAction::None;
         };
         let now = u64::try_from(began.elapsed().as_millis()).expect("a short run");
-        let most = *self.chance.pick(&GIVE_WAY_SLOTS_MAX);
-        let mut slot = now / SLOT_MILLIS + self.chance.between(1, most);
+        let most = *self.prng.pick(&GIVE_WAY_SLOTS_MAX);
+        let mut slot = now / SLOT_MILLIS + self.prng.between(1, most);
         while !self.slots.insert(slot) {
             slot += 1;
         }
@@ -173,13 +173,13 @@ impl Inner {
     }
 }
 
-impl Faults for Trouble {
+impl Faults for InjectedFaults {
     fn before(&self, call: &HostCall) -> FaultAction {
         let mut inner = self.inner.lock().expect("one thread");
         if let Some(clock) = self.clock.get() {
-            clock.advance(Duration::from_millis(inner.mode.drag_millis));
+            clock.advance(Duration::from_millis(inner.profile.drag_millis));
         }
-        inner.slow_millis += inner.mode.drag_millis;
+        inner.slow_millis += inner.profile.drag_millis;
         match self.fault(&mut inner, call, "before") {
             Some(action) => action,
             None => inner.give_way(),

@@ -2,28 +2,31 @@
 
 use std::time::Duration;
 
-use crate::action::{Act, Ask};
-use crate::chance::Chance;
-use crate::model::{Checked, User};
+use crate::checker::{Checked, User};
+use crate::faults::FaultProfile;
+use crate::prng::Prng;
 use crate::run::{Run, play};
-use crate::trouble::Mode;
+use crate::workload::{Invocation, Operation};
 use crate::world::World;
 
 /// Orders that each input is tried in.
 const ORDERS: u32 = 15;
 
 /// Nothing goes wrong.
-const CALM: Mode = Mode {
+const CALM: FaultProfile = FaultProfile {
     per_mille: 0,
     drag_millis: 0,
     broken: None,
     interleave: false,
 };
 
-const START: Act = Act::Start { takeover: false };
+const START: Operation = Operation::Start { takeover: false };
 
-fn ask(act: Act) -> Ask {
-    Ask { act, key: None }
+fn invocation(operation: Operation) -> Invocation {
+    Invocation {
+        operation,
+        key: None,
+    }
 }
 
 /// A user that nobody has seen.
@@ -47,7 +50,7 @@ fn in_many_orders(
             .start_paused(true)
             .build()
             .expect("a runtime");
-        let steps = async |run: &mut Run, world: &mut World, _: &mut Chance| {
+        let steps = async |run: &mut Run, world: &mut World, _: &mut Prng| {
             for _ in 0..ORDERS {
                 input(run, world).await?;
             }
@@ -61,8 +64,8 @@ fn in_many_orders(
 }
 
 /// Hangs up the user's last session.
-fn hang_up(world: &World, user: usize) -> Ask {
-    ask(Act::End {
+fn hang_up(world: &World, user: usize) -> Invocation {
+    invocation(Operation::End {
         session: world.users[user].newest(1).remove(0),
         reason: "user_ended",
     })
@@ -73,7 +76,10 @@ fn a_request_and_its_retry_at_once_are_one() {
     in_many_orders("30", async |run, world| {
         let user = fresh(world);
         let key = Some("key-1".to_owned());
-        let start = Ask { act: START, key };
+        let start = Invocation {
+            operation: START,
+            key,
+        };
         run.take(world, user, &[start.clone(), start.clone(), start], CALM)
             .await
     });
@@ -83,25 +89,32 @@ fn a_request_and_its_retry_at_once_are_one() {
 fn a_start_during_the_sweep_of_the_alarm_that_it_set_keeps_its_alarm() {
     in_many_orders("30", async |run, world| {
         let user = fresh(world);
-        run.take(world, user, &[ask(START)], CALM).await?;
+        run.take(world, user, &[invocation(START)], CALM).await?;
         let end = hang_up(world, user);
         run.take(world, user, &[end], CALM).await?;
         world.bench.advance(Duration::from_secs(31));
-        run.take(world, user, &[ask(Act::Cron)], CALM).await?;
+        run.take(world, user, &[invocation(Operation::Cron)], CALM)
+            .await?;
         // A start that failed leaves an alarm for which there is nothing to do.
-        let mode = Mode {
+        let profile = FaultProfile {
             broken: Some("KvSwap"),
             ..CALM
         };
-        run.take(world, user, &[ask(START)], mode).await?;
+        run.take(world, user, &[invocation(START)], profile).await?;
         world.bench.advance(Duration::from_secs(31));
-        run.take(world, user, &[ask(START), ask(Act::Cron)], CALM)
-            .await?;
+        run.take(
+            world,
+            user,
+            &[invocation(START), invocation(Operation::Cron)],
+            CALM,
+        )
+        .await?;
         // Out of the way of the next one's sweep.
         let end = hang_up(world, user);
         run.take(world, user, &[end], CALM).await?;
         world.bench.advance(Duration::from_secs(31));
-        run.take(world, user, &[ask(Act::Cron)], CALM).await
+        run.take(world, user, &[invocation(Operation::Cron)], CALM)
+            .await
     });
 }
 
@@ -109,14 +122,15 @@ fn a_start_during_the_sweep_of_the_alarm_that_it_set_keeps_its_alarm() {
 fn a_sweep_does_not_take_another_writers_rows_for_written() {
     in_many_orders("30", async |run, world| {
         let user = fresh(world);
-        run.take(world, user, &[ask(START)], CALM).await?;
+        run.take(world, user, &[invocation(START)], CALM).await?;
         world.bench.advance(Duration::from_secs(31));
         let end = hang_up(world, user);
-        let mode = Mode {
+        let profile = FaultProfile {
             broken: Some("SqlExecute INSERT INTO usage_"),
             ..CALM
         };
-        run.take(world, user, &[end, ask(Act::Cron)], mode).await
+        run.take(world, user, &[end, invocation(Operation::Cron)], profile)
+            .await
     });
 }
 
@@ -124,12 +138,12 @@ fn a_sweep_does_not_take_another_writers_rows_for_written() {
 fn the_sweep_of_a_user_who_is_being_created_keeps_the_alarm() {
     in_many_orders("1", async |run, world| {
         let user = fresh(world);
-        let mode = Mode {
+        let profile = FaultProfile {
             drag_millis: 150,
             ..CALM
         };
-        let sweep = || ask(Act::Cron);
-        run.take(world, user, &[ask(START), sweep(), sweep()], mode)
+        let sweep = || invocation(Operation::Cron);
+        run.take(world, user, &[invocation(START), sweep(), sweep()], profile)
             .await
     });
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use talktime_usage::{EndedSession, Policy, State};
 
-use crate::action::{Act, Ask};
+use crate::workload::{Invocation, Operation};
 
 /// A complaint, or nothing.
 pub type Checked = Result<(), String>;
@@ -54,7 +54,7 @@ pub struct Session {
     beats: Vec<Span>,
     heard: Vec<i64>,
     pub end: Option<End>,
-    pub told_end: Option<Value>,
+    pub reported_end: Option<Value>,
 }
 
 /// How a session ended.
@@ -68,7 +68,7 @@ pub struct End {
 /// A request with a key.
 #[derive(Clone, Debug)]
 pub struct Keyed {
-    pub ask: Ask,
+    pub invocation: Invocation,
     pub answered: Option<Value>,
     /// How often it was sent.
     pub times: u32,
@@ -118,22 +118,22 @@ impl User {
     }
 
     /// Notes what is about to be sent at once.
-    pub fn issue(&mut self, asks: &[Ask]) {
-        self.issued_together = asks.len() > 1;
-        for ask in asks {
-            let event = matches!(&ask.act, Act::Plan { body, .. } if !body["eventId"].is_null());
-            self.issued += usize::from(ask.key.is_some() || event);
-            let Some(key) = &ask.key else { continue };
+    pub fn issue(&mut self, invocations: &[Invocation]) {
+        self.issued_together = invocations.len() > 1;
+        for invocation in invocations {
+            let event = matches!(&invocation.operation, Operation::Plan { body, .. } if !body["eventId"].is_null());
+            self.issued += usize::from(invocation.key.is_some() || event);
+            let Some(key) = &invocation.key else { continue };
             let known = self
                 .keyed
                 .iter_mut()
-                .find(|keyed| keyed.ask.key.as_ref() == Some(key));
+                .find(|keyed| keyed.invocation.key.as_ref() == Some(key));
             if let Some(known) = known {
                 known.times += 1;
                 continue;
             }
             self.keyed.push(Keyed {
-                ask: ask.clone(),
+                invocation: invocation.clone(),
                 answered: None,
                 times: 1,
                 number: self.issued,
@@ -263,7 +263,7 @@ impl User {
             beats: Vec::new(),
             heard: Vec::new(),
             end: None,
-            told_end: None,
+            reported_end: None,
         });
         ensure!(
             session.started == started,
