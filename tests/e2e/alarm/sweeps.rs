@@ -3,23 +3,14 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use serde_json::{Value, json};
+use serde_json::json;
 use talktime_host::{CallKind, FaultAction, Faults, HostCall};
 use talktime_tests::Bench;
+use talktime_tests::bench::request;
 
-/// A tick of the cron trigger at the bench's time.
-async fn tick(bench: &Bench) {
-    let now = u64::try_from(bench.clock.now_millis() / 1000).expect("after 1970");
-    bench
-        .host
-        .cron_tick("alarm", now)
-        .await
-        .expect("the sweep runs");
-}
-
-const PERIODS: &str =
+pub(super) const PERIODS: &str =
     "SELECT user_id, minutes_used, archived FROM usage_periods ORDER BY user_id, period_start";
-const SESSIONS: &str =
+pub(super) const SESSIONS: &str =
     "SELECT user_id, minutes_used, end_reason FROM usage_sessions ORDER BY user_id";
 
 #[tokio::test]
@@ -31,7 +22,7 @@ async fn a_session_left_alone_is_stopped_by_the_alarm_alone() {
     bench.talk("bert", &session, 90).await;
     for _ in 0..70 {
         bench.seconds(10);
-        tick(&bench).await;
+        bench.tick().await;
     }
     assert_eq!(bench.rows(SESSIONS), ["anna|1|stale", "bert|2|stale"]);
     assert_eq!(bench.rows(PERIODS), ["anna|1|0", "bert|2|0"]);
@@ -43,7 +34,7 @@ async fn a_running_session_is_brought_to_the_ledger_at_every_interval() {
     let session = bench.start("anna").await;
     for minute in 1..=5 {
         bench.talk("anna", &session, 60).await;
-        tick(&bench).await;
+        bench.tick().await;
         assert_eq!(
             bench.rows("SELECT minutes_used FROM usage_periods"),
             [minute.to_string()]
@@ -68,9 +59,9 @@ async fn periods_of_users_who_never_return_are_archived() {
     let _ = bench.end("anna", &session).await.ok();
     bench.plan("bert", "basic", "upgrade").await;
     bench.seconds(60);
-    tick(&bench).await;
+    bench.tick().await;
     bench.set("2026-11-30T23:59:59Z");
-    tick(&bench).await;
+    bench.tick().await;
     assert_eq!(bench.rows(PERIODS), ["anna|1|0", "bert|0|0"]);
     // Not all at midnight: within the six hours after it.
     bench.set("2026-12-01T06:00:00Z");
@@ -87,48 +78,11 @@ async fn periods_of_users_who_never_return_are_archived() {
         "and no row for a month without use"
     );
     bench.set("2027-06-01T00:00:00Z");
-    tick(&bench).await;
+    bench.tick().await;
     assert_eq!(bench.rows(PERIODS), ["anna|1|1", "bert|0|1"]);
     assert_eq!(
         bench.rows("SELECT COUNT(*) FROM users WHERE alarm_at IS NOT NULL"),
         ["0"]
-    );
-}
-
-/// Runs a start of `bert` in the middle of a sweep of him: when the sweep is about to clear his alarm.
-struct StartDuringSweep(AtomicUsize);
-
-impl Faults for StartDuringSweep {
-    fn before(&self, call: &HostCall) -> FaultAction {
-        if call.component == "alarm" && call.detail.contains("lease_until = 0, failures = 0") {
-            self.0.fetch_add(1, Ordering::SeqCst);
-            return FaultAction::Delay(std::time::Duration::from_millis(400));
-        }
-        FaultAction::None
-    }
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_start_during_a_sweep_keeps_its_alarm() {
-    let faults = Arc::new(StartDuringSweep(AtomicUsize::new(0)));
-    let bench = Arc::new(Bench::setup().faults(faults.clone()).build().await);
-    let session = bench.start("bert").await;
-    let _ = bench.end("bert", &session).await.ok();
-    bench.seconds(60);
-    let sweeping = {
-        let bench = bench.clone();
-        tokio::spawn(async move { tick(&bench).await })
-    };
-    while faults.0.load(Ordering::SeqCst) == 0 {
-        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-    }
-    let now = bench.clock.now_millis() / 1000;
-    bench.start("bert").await;
-    sweeping.await.expect("the sweep ends");
-    assert_eq!(
-        bench.rows("SELECT alarm_at, lease_until FROM users"),
-        [format!("{}|0", now + 30)],
-        "the alarm of the new session, free to be claimed"
     );
 }
 
@@ -187,7 +141,7 @@ async fn a_sweep_of_two_thousand_users_goes_in_batches_and_says_what_remains() {
         "{first}"
     );
     for _ in 0..8 {
-        tick(&bench).await;
+        bench.tick().await;
     }
     assert!(
         batches.0.load(Ordering::SeqCst) >= 2000 / 150,
@@ -220,133 +174,11 @@ impl Faults for Batches {
 }
 
 #[tokio::test]
-async fn a_poisoned_user_is_retried_with_back_off_and_stops_nobody() {
-    let bench = Bench::new().await;
-    for user in ["anna", "bert", "cleo"] {
-        bench.start(user).await;
-    }
-    let good = bench
-        .host
-        .kv_get("default", "user:bert")
-        .expect("a document");
-    bench.host.kv_set("default", "user:bert", b"{ not JSON");
-    bench.seconds(700);
-    let report = bench.sweep().await;
-    assert_eq!(
-        (&report["swept"], &report["failed"], &report["ended"]),
-        (&json!(2), &json!(1), &json!(2))
-    );
-    let mut waits = Vec::new();
-    for _ in 0..3 {
-        let now = bench.clock.now_millis() / 1000;
-        let wait: i64 = bench.rows("SELECT alarm_at FROM users WHERE id = 'bert'")[0]
-            .parse::<i64>()
-            .expect("set")
-            - now;
-        waits.push(wait);
-        bench.advance(std::time::Duration::from_secs(
-            u64::try_from(wait).expect("ahead"),
-        ));
-        assert_eq!(bench.sweep().await["failed"], 1);
-    }
-    assert_eq!(waits, [15, 30, 60]);
-    assert_eq!(
-        bench.rows("SELECT failures FROM users WHERE id = 'bert'"),
-        ["4"]
-    );
-
-    bench.host.kv_set("default", "user:bert", &good);
-    bench.seconds(1_000);
-    assert_eq!(bench.sweep().await["failed"], 0);
-    assert_eq!(
-        bench.rows("SELECT failures FROM users WHERE id = 'bert'"),
-        ["0"]
-    );
-    assert_eq!(
-        bench.rows("SELECT minutes_used, end_reason FROM usage_sessions WHERE user_id = 'bert'"),
-        ["1|stale"]
-    );
-}
-
-/// Answers every third statement as a database does that another process holds.
-struct Locked(AtomicUsize);
-
-impl Faults for Locked {
-    fn before(&self, call: &HostCall) -> FaultAction {
-        let disturbed = matches!(
-            call.kind,
-            CallKind::SqlExecute | CallKind::KvSwap | CallKind::KvGet
-        );
-        if disturbed && self.0.fetch_add(1, Ordering::SeqCst).is_multiple_of(3) {
-            FaultAction::Fail("database is locked".to_owned())
-        } else {
-            FaultAction::None
-        }
-    }
-}
-
-#[tokio::test]
-async fn a_locked_database_is_survived() {
-    let bench = Bench::setup()
-        .faults(Arc::new(Locked(AtomicUsize::new(0))))
-        .build()
-        .await;
-    for user in 0..10 {
-        bench.start(&format!("user-{user}")).await;
-    }
-    bench.seconds(700);
-    let report = bench.sweep().await;
-    assert_eq!(
-        (&report["swept"], &report["ended"], &report["failed"]),
-        (&json!(10), &json!(10), &json!(0))
-    );
-    assert_eq!(
-        bench.rows("SELECT SUM(minutes_used) FROM usage_periods"),
-        ["10"]
-    );
-}
-
-/// Loses every write to the ledger that comes after a commit.
-struct LedgerDown;
-
-impl Faults for LedgerDown {
-    fn before(&self, call: &HostCall) -> FaultAction {
-        if call.component == "session" && call.detail.starts_with("INSERT INTO usage_") {
-            FaultAction::Fail("disk I/O error".to_owned())
-        } else {
-            FaultAction::None
-        }
-    }
-}
-
-#[tokio::test]
-async fn what_the_ledger_missed_the_alarm_writes() {
-    let bench = Bench::setup().faults(Arc::new(LedgerDown)).build().await;
-    let session = bench.start("anna").await;
-    bench.seconds(90);
-    let ended = bench.end("anna", &session).await.ok();
-    assert_eq!(
-        ended["sessionMinutes"], 2,
-        "the user is not made to wait for the ledger"
-    );
-    assert_eq!(bench.rows("SELECT COUNT(*) FROM usage_sessions"), ["0"]);
-    tick(&bench).await;
-    assert_eq!(bench.rows(SESSIONS), ["anna|2|user_ended"]);
-    assert_eq!(bench.rows(PERIODS), ["anna|2|0"]);
-    let document = bench
-        .host
-        .kv_get("default", "user:anna")
-        .expect("a document");
-    let state: Value = serde_json::from_slice(&document).expect("JSON");
-    assert_eq!(state.get("outbox"), None, "nothing is on its way any more");
-}
-
-#[tokio::test]
 async fn a_sweep_by_a_clock_that_jumped_waits_for_an_operator_or_for_ten_minutes() {
     let bench = Bench::new().await;
     bench.start("anna").await;
     bench.seconds(60);
-    tick(&bench).await;
+    bench.tick().await;
     // The clock alone: no sweep has gone on meanwhile.
     let by = |seconds| bench.clock.advance(std::time::Duration::from_secs(seconds));
     by(40 * 86_400);
@@ -363,17 +195,12 @@ async fn a_sweep_by_a_clock_that_jumped_waits_for_an_operator_or_for_ten_minutes
         .refused(400, "invalid_field");
 
     by(86_400);
-    let now = u64::try_from(bench.clock.now_millis() / 1000).expect("after 1970");
-    let why = bench
-        .host
-        .cron_tick("alarm", now)
-        .await
-        .expect_err("refused");
+    let why = bench.try_tick().await.expect_err("refused");
     assert!(why.contains("2026-12-21T12:01:00Z"), "{why}");
     by(300);
-    assert!(bench.host.cron_tick("alarm", now).await.is_err());
+    assert!(bench.try_tick().await.is_err());
     by(300);
-    tick(&bench).await;
+    bench.tick().await;
 }
 
 #[tokio::test]
@@ -383,7 +210,7 @@ async fn rows_older_than_is_kept_go_with_the_sweeps() {
     bench.seconds(30);
     let _ = bench.end("anna", &session).await.ok();
     bench.seconds(60);
-    tick(&bench).await;
+    bench.tick().await;
     bench.set("2026-12-01T06:00:00Z");
     assert_eq!(bench.sweep().await["pruned"], 0);
     bench.set("2027-01-02T00:00:00Z");
@@ -418,7 +245,7 @@ async fn the_overview_counts_all_and_shows_fifty() {
     for user in 0..55 {
         bench.start(&format!("user-{user}")).await;
     }
-    let request = talktime_tests::bench::request("GET", "/api/internal/overview", None, None);
+    let request = request("GET", "/api/internal/overview", None, None);
     let overview = bench.send(request).await.ok();
     assert_eq!(overview["activeSessionsTotal"], 55);
     assert_eq!(

@@ -2,16 +2,16 @@
 
 use std::time::Duration;
 
-use http::Request;
 use serde_json::{Value, json};
 use talktime_tests::Target;
+use talktime_tests::bench::bare;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_session_runs_from_start_to_end() {
-    for target in Target::all().await {
+    Target::each(async |target| {
         let user = target.fresh_user();
         let status = target.get(&user, "/api/session/status").await.ok();
         assert_eq!(status["hasActiveSession"], false);
@@ -53,8 +53,8 @@ async fn a_session_runs_from_start_to_end() {
         );
         assert_eq!(known["sessions"][0]["minutesUsed"], 1);
         assert_eq!(known["periods"][0]["minutesUsed"], 1);
-        target.stop().await;
-    }
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -80,7 +80,7 @@ async fn one_of_many_first_starts_wins() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn strangers_are_refused() {
-    for target in Target::all().await {
+    Target::each(async |target| {
         for (method, path, status) in [
             ("GET", "/api/session/status", 401),
             ("POST", "/api/session/start", 401),
@@ -91,10 +91,7 @@ async fn strangers_are_refused() {
             ("POST", "/api/realtime-token", 401),
             ("DELETE", "/api/session/start", 405),
         ] {
-            let request = Request::builder().method(method).uri(path);
-            let answer = target
-                .send(request.body(bytes::Bytes::new()).expect("a request"))
-                .await;
+            let answer = target.send(bare(method, path, &[])).await;
             assert_eq!(
                 answer.status, status,
                 "{}: {method} {path}: {}",
@@ -102,13 +99,13 @@ async fn strangers_are_refused() {
             );
             assert_eq!(answer.header("cache-control"), Some("no-store"));
         }
-        target.stop().await;
-    }
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_head_has_the_headers_of_its_get_and_no_body() {
-    for target in Target::all().await {
+    Target::each(async |target| {
         let user = target.fresh_user();
         let path = "/api/session/status";
         let head = target
@@ -121,13 +118,13 @@ async fn a_head_has_the_headers_of_its_get_and_no_body() {
             target.name
         );
         assert_eq!(head.header("content-type"), Some("application/json"));
-        target.stop().await;
-    }
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn plans_change_at_once() {
-    for target in Target::all().await {
+    Target::each(async |target| {
         let user = target.fresh_user();
         let body = json!({"userId": user, "plan": "pro", "action": "upgrade"});
         let answer = target
@@ -144,8 +141,8 @@ async fn plans_change_at_once() {
             .await
             .ok();
         assert!(swept["remaining"].is_u64());
-        target.stop().await;
-    }
+    })
+    .await;
 }
 
 /// Sends a request whose body comes a byte a second, and reads the answer.
@@ -188,12 +185,12 @@ async fn dripped(target: &Target, path: &str, user: &str) -> String {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_body_that_drips_is_given_up_after_ten_seconds() {
-    for target in Target::all().await {
+    Target::each(async |target| {
         let user = target.fresh_user();
         let begun = std::time::Instant::now();
         let (start, update) = tokio::join!(
-            dripped(&target, "/api/session/start", &user),
-            dripped(&target, "/api/internal/update-plan", &user),
+            dripped(target, "/api/session/start", &user),
+            dripped(target, "/api/internal/update-plan", &user),
         );
         let taken = begun.elapsed().as_secs();
         for answer in [start, update] {
@@ -209,6 +206,6 @@ async fn a_body_that_drips_is_given_up_after_ten_seconds() {
             );
         }
         assert!((10..14).contains(&taken), "{}: {taken} s", target.name);
-        target.stop().await;
-    }
+    })
+    .await;
 }

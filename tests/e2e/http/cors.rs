@@ -1,18 +1,12 @@
 //! CORS: pages of allowed origins may call with credentials, others may not, and refusals tell as much.
 
-use http::Request;
+use talktime_tests::bench::bare;
 use talktime_tests::{Answer, Bench};
 
 const APP: &str = "https://app.example.test";
 
 async fn ask(bench: &Bench, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
-    let mut request = Request::builder().method(method).uri(path);
-    for (name, value) in headers {
-        request = request.header(*name, *value);
-    }
-    bench
-        .send(request.body(bytes::Bytes::new()).expect("a request"))
-        .await
+    bench.send(bare(method, path, headers)).await
 }
 
 async fn bench() -> Bench {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 use talktime_tests::Bench;
-use talktime_tests::bench::request;
+use talktime_tests::bench::{keyed, request};
 use talktime_tests::webhooks::{SUBSCRIPTION, fixture, setup};
 use tokio::task::JoinSet;
 
@@ -44,15 +44,8 @@ async fn a_repeated_or_late_update_changes_nothing() {
         "by the second and the last one that applied"
     );
 
-    let mut again = request(
-        "POST",
-        UPDATE,
-        None,
-        Some(&json!({"userId": "anna", "plan": "pro", "action": "upgrade", "resetUsage": true})),
-    );
-    again
-        .headers_mut()
-        .insert("idempotency-key", "k1".parse().expect("a header"));
+    let reset = json!({"userId": "anna", "plan": "pro", "action": "upgrade", "resetUsage": true});
+    let again = keyed(request("POST", UPDATE, None, Some(&reset)), "k1");
     for _ in 0..3 {
         let answer = bench.send(again.clone()).await.ok();
         assert_eq!(answer["applied"], true);

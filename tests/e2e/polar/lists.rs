@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use talktime_host::Storage;
 use talktime_tests::Bench;
-use talktime_tests::bench::request;
+use talktime_tests::bench::{keyed, request};
 use talktime_tests::webhooks::{BASIC, PRO, SUBSCRIPTION, fixture, setup};
 use tokio::task::JoinSet;
 
@@ -149,14 +149,13 @@ async fn a_cancellation_that_was_told_needs_no_revocation() {
 #[tokio::test]
 async fn news_of_plans_pushes_out_no_answer_that_a_client_may_ask_for_again() {
     let bench = setup().starting("2026-10-05T00:00:00Z").build().await;
-    let mut start = request(
+    let start = request(
         "POST",
         "/api/session/start",
         Some("user_42"),
         Some(&json!({})),
     );
-    let key = "k1".parse().expect("a header");
-    start.headers_mut().insert("idempotency-key", key);
+    let start = keyed(start, "k1");
     let first = bench.send(start.clone()).await.ok();
     for event in 0..20 {
         let mut active = fixture("subscription.active");

@@ -104,7 +104,7 @@ async fn a_body_is_signed_to_the_byte() {
         // Of one instant, the later id is the later event.
         assert_eq!(bench.taken(delivery).await, "applied", "{turn}");
     }
-    let before = bench.host.kv_get("default", "user:user_42");
+    let before = bench.document("user_42");
     let genuine = Delivery::signed("flipped", "1760000000", odd.clone());
     for at in (0..odd.len()).step_by(97).chain([0, odd.len() - 1]) {
         let mut body = odd.clone().into_bytes();
@@ -122,7 +122,7 @@ async fn a_body_is_signed_to_the_byte() {
         };
         assert_eq!(bench.taken(trimmed).await, "401");
     }
-    assert_eq!(bench.host.kv_get("default", "user:user_42"), before);
+    assert_eq!(bench.document("user_42"), before);
     assert_eq!(bench.rows("SELECT COUNT(*) FROM webhook_events"), ["3"]);
 }
 

@@ -4,8 +4,7 @@
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use talktime_host::KvBehaviour;
-use talktime_tests::bench::millis;
+use talktime_tests::bench::{KV_BEHAVIOURS, millis};
 use talktime_tests::webhooks::{BASIC, fixture, of_user, setup};
 use talktime_tests::{Bench, Setup};
 use tokio::task::JoinSet;
@@ -366,11 +365,7 @@ async fn a_whole_life_ends_where_it_ends_on_every_store() {
         "subscription.paused",
         "subscription.resumed",
     ]);
-    for behaviour in [
-        KvBehaviour::Sqlite,
-        KvBehaviour::Redis,
-        KvBehaviour::Correct,
-    ] {
+    for behaviour in KV_BEHAVIOURS {
         let then = paid("2026-11-21T00:00:00Z", "pro", AFTER_PAUSE);
         check_on(setup().key_value(behaviour), &events, then).await;
     }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use talktime_tests::Bench;
-use talktime_tests::bench::request;
+use talktime_tests::bench::{keyed, request};
 
 const START: &str = "/api/session/start";
 const HEARTBEAT: &str = "/api/session/heartbeat";
@@ -198,13 +198,8 @@ async fn a_client_that_failed_before_anything_was_heard_pays_nothing() {
 #[tokio::test]
 async fn an_idempotency_key_gets_the_first_answer_again() {
     let bench = Bench::new().await;
-    let start = |key: &str, user: &str| {
-        let mut start = request("POST", START, Some(user), Some(&json!({})));
-        start
-            .headers_mut()
-            .insert("idempotency-key", key.parse().expect("a header"));
-        start
-    };
+    let start =
+        |key: &str, user: &str| keyed(request("POST", START, Some(user), Some(&json!({}))), key);
     let first = bench.send(start("k1", "anna")).await.ok();
     bench.seconds(5);
     assert_eq!(bench.send(start("k1", "anna")).await.ok(), first);
@@ -236,17 +231,14 @@ async fn an_idempotency_key_gets_the_first_answer_again() {
 async fn a_key_of_another_request_is_refused_and_changes_nothing() {
     let bench = Bench::new().await;
     let first = bench.start("anna").await;
-    let keyed = async |path: &str, key: &'static str, body: Value| {
-        let mut keyed = request("POST", path, Some("anna"), Some(&body));
-        keyed
-            .headers_mut()
-            .insert("idempotency-key", http::HeaderValue::from_static(key));
-        bench.send(keyed).await
+    let send = async |path: &str, key: &str, body: Value| {
+        let request = request("POST", path, Some("anna"), Some(&body));
+        bench.send(keyed(request, key)).await
     };
     let end = "/api/session/end";
-    let ended = keyed(end, "k1", json!({"sessionId": first})).await.ok();
+    let ended = send(end, "k1", json!({"sessionId": first})).await.ok();
     let second = bench.start("anna").await;
-    let _ = keyed(end, "k1", json!({"sessionId": second}))
+    let _ = send(end, "k1", json!({"sessionId": second}))
         .await
         .refused(422, "idempotency_key_reused");
     assert_eq!(
@@ -254,14 +246,14 @@ async fn a_key_of_another_request_is_refused_and_changes_nothing() {
         second.as_str()
     );
     assert_eq!(
-        keyed(end, "k1", json!({"sessionId": first})).await.ok(),
+        send(end, "k1", json!({"sessionId": first})).await.ok(),
         ended,
         "the first request is still known"
     );
-    let _ = keyed(end, "k2", json!({"sessionId": second})).await.ok();
+    let _ = send(end, "k2", json!({"sessionId": second})).await.ok();
 
-    let _ = keyed(START, "k3", json!({"topic": "tea"})).await.ok();
-    let _ = keyed(START, "k3", json!({"topic": "coffee"}))
+    let _ = send(START, "k3", json!({"topic": "tea"})).await.ok();
+    let _ = send(START, "k3", json!({"topic": "coffee"}))
         .await
         .refused(422, "idempotency_key_reused");
 }

@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use talktime_host::rusqlite::Connection;
-use talktime_host::{Host, HostBuilder, Storage};
+use talktime_host::{Host, Storage};
 use talktime_tests::bench::request;
-use talktime_tests::{Answer, INTERNAL_SECRET, JWT_SECRET, built};
+use talktime_tests::{Answer, built};
 
 /// `SQLite` waits for five seconds within one call, and there are the calls around it.
 const ABOUT_FIVE: Duration = Duration::from_millis(6_500);
@@ -28,10 +28,8 @@ impl Locked {
         let set: String = states.query_row(&mode, [], |row| row.get(0)).expect("set");
         assert_eq!(set, journal_of_states);
         drop(states);
-        let host = HostBuilder::from_manifest(built::manifest().await)
-            .expect("spin.toml is valid")
-            .variable("internal_api_secret", INTERNAL_SECRET)
-            .variable("auth_jwt_secret", JWT_SECRET)
+        let host = built::host()
+            .await
             .storage(storage)
             .build()
             .await

@@ -1,15 +1,9 @@
 //! Many clients at once on one user, on each behaviour of the key-value store.
 
 use serde_json::json;
-use talktime_host::KvBehaviour;
+use talktime_tests::bench::KV_BEHAVIOURS;
 use talktime_tests::{Answer, Bench};
 use tokio::task::JoinSet;
-
-const BEHAVIOURS: [KvBehaviour; 3] = [
-    KvBehaviour::Sqlite,
-    KvBehaviour::Redis,
-    KvBehaviour::Correct,
-];
 
 const AT_ONCE: usize = 20;
 
@@ -49,7 +43,7 @@ async fn check_one_winner(bench: &Bench, user: &str, answers: &[Answer]) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn twenty_first_starts_of_a_new_user_and_of_an_old_one() {
-    for behaviour in BEHAVIOURS {
+    for behaviour in KV_BEHAVIOURS {
         let bench = std::sync::Arc::new(Bench::setup().key_value(behaviour).build().await);
         for user in ["anna", "bert", "cleo"] {
             let answers = start_at_once(&bench, user).await;
@@ -63,7 +57,7 @@ async fn twenty_first_starts_of_a_new_user_and_of_an_old_one() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn heartbeats_ends_and_plan_changes_at_once_lose_nothing() {
-    for behaviour in BEHAVIOURS {
+    for behaviour in KV_BEHAVIOURS {
         let bench = std::sync::Arc::new(Bench::setup().key_value(behaviour).build().await);
         let session = bench.start("anna").await;
         bench.seconds(61);
@@ -91,10 +85,7 @@ async fn heartbeats_ends_and_plan_changes_at_once_lose_nothing() {
         assert_eq!(status["minutesUsed"], 2);
         assert_eq!(status["plan"], "pro");
         assert_eq!(status["hasActiveSession"], false);
-        let document = bench
-            .host
-            .kv_get("default", "user:anna")
-            .expect("a document");
+        let document = bench.document("anna").expect("a document");
         let state: serde_json::Value = serde_json::from_slice(&document).expect("JSON");
         assert_eq!(
             state["grants"]["subscriptions"]

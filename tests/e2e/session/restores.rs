@@ -10,17 +10,12 @@ fn ledger(bench: &Bench) -> rusqlite::Connection {
     bench.host.sqlite("default")
 }
 
-/// The user's entry is gone from the key-value store.
-fn lose(bench: &Bench, user: &str) {
-    bench.host.kv_delete("default", &format!("user:{user}"));
-}
-
 #[tokio::test]
 async fn a_free_user_whose_document_is_lost_has_no_more_minutes_than_before() {
     let bench = Bench::new().await;
     let session = bench.start("anna").await;
     bench.talk("anna", &session, 600).await;
-    lose(&bench, "anna");
+    bench.delete_document("anna");
     let _ = bench.try_start("anna").await.refused(403, "no_credits");
     assert_eq!(bench.rows(SUMS), ["10|10"]);
     assert_eq!(bench.status("anna").await["minutesUsed"], 10);
@@ -37,7 +32,7 @@ async fn a_subscriber_whose_document_is_lost_keeps_plan_and_minutes() {
     let session = bench.start("anna").await;
     bench.talk("anna", &session, 120).await;
     let _ = bench.end("anna", &session).await.ok();
-    lose(&bench, "anna");
+    bench.delete_document("anna");
     bench.start("anna").await;
     let status = bench.status("anna").await;
     assert_eq!(
@@ -56,17 +51,14 @@ async fn an_older_document_gives_no_minutes_back_and_the_ledger_listens_to_it_ag
     let session = bench.start("anna").await;
     bench.talk("anna", &session, 60).await;
     let _ = bench.end("anna", &session).await.ok();
-    let backup = bench
-        .host
-        .kv_get("default", "user:anna")
-        .expect("a document");
+    let backup = bench.document("anna").expect("a document");
     for _ in 0..2 {
         let session = bench.start("anna").await;
         bench.talk("anna", &session, 180).await;
         let _ = bench.end("anna", &session).await.ok();
         bench.seconds(30);
     }
-    bench.host.kv_set("default", "user:anna", &backup);
+    bench.set_document("anna", &backup);
     let session = bench.start("anna").await;
     bench.talk("anna", &session, 60).await;
     let _ = bench.end("anna", &session).await.ok();

@@ -8,10 +8,9 @@ use serde_json::{Value, json};
 use talktime_host::{CallKind, FaultAction, Faults, HostBuilder, HostCall, VirtualClock};
 use talktime_tests::bench::request;
 use talktime_tests::provider_stand_in::{Behaviour, GEMINI_KEY, OPENAI_KEY, ProviderStandIn};
-use talktime_tests::{Bench, INTERNAL_SECRET, built};
-use tokio::net::TcpListener;
+use talktime_tests::{Bench, INTERNAL_SECRET, built, ports};
 
-use super::{TOKEN, USER, assert_nothing_leaks, bench, mint, setup_for};
+use super::accounts::{TOKEN, USER, assert_nothing_leaks, bench, mint, setup_for};
 
 /// Everything that a provider can do instead of giving a token, what callers are told of it, and what the log says.
 const FAILURES: [(Behaviour, &str, &str); 18] = [
@@ -259,10 +258,7 @@ async fn a_provider_that_drips_is_cut_off() {
 
 #[tokio::test]
 async fn a_closed_port_is_502() {
-    let port = {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        listener.local_addr().expect("an address").port()
-    };
+    let port = ports::free().await;
     let bench = setup_for(&format!("http://127.0.0.1:{port}")).build().await;
     bench.start(USER).await;
     let answer = mint(&bench, USER, json!({})).await;
@@ -337,7 +333,7 @@ async fn a_provider_that_is_not_set_up_is_named_with_its_variable() {
 async fn a_wrong_request_is_refused_before_anything_happens() {
     let (bench, provider) = bench().await;
     bench.start(USER).await;
-    let before = bench.host.kv_get("default", "user:anna");
+    let before = bench.document("anna");
     let check = async |body: Value, field: &str| {
         assert_eq!(
             mint(&bench, USER, body).await.refused(400, "invalid_field")["field"],
@@ -361,6 +357,6 @@ async fn a_wrong_request_is_refused_before_anything_happens() {
         .get(USER, TOKEN)
         .await
         .refused(405, "method_not_allowed");
-    assert_eq!(bench.host.kv_get("default", "user:anna"), before);
+    assert_eq!(bench.document("anna"), before);
     assert_eq!(provider.requests().len(), 0);
 }

@@ -5,40 +5,31 @@ use talktime_host::{Clock, HostBuilder, VirtualClock};
 use talktime_tests::bench::millis;
 use talktime_tests::provider_stand_in::{OPENAI_KEY, ProviderStandIn};
 use talktime_tests::{Bench, INTERNAL_SECRET, built};
+use toml::Table;
 
-use super::{USER, assert_nothing_leaks, mint};
+use super::accounts::{USER, assert_nothing_leaks, mint};
+
+fn manifest() -> Table {
+    let text = std::fs::read_to_string(built::root().join("spin.toml")).expect("spin.toml");
+    text.parse().expect("TOML")
+}
 
 /// The part of `spin.toml` that is about the session and token components, with those hosts allowed.
-fn manifest_allowing(hosts: &str) -> String {
-    let root = built::root().display();
-    let text = std::fs::read_to_string(built::root().join("spin.toml")).expect("spin.toml");
-    let is_wanted = |section: &&str| {
-        let name = section.trim_start_matches('[');
-        let is_trigger = name.starts_with("trigger.http]")
-            && (section.contains("\"session\"") || section.contains("\"realtime-token\""));
-        is_trigger
-            || [
-                "application]",
-                "variables]",
-                "component.session",
-                "component.realtime-token",
-            ]
-            .iter()
-            .any(|wanted| name.starts_with(wanted))
-    };
-    let mut sections = text.split("\n[");
-    let head = sections.next().unwrap_or_default().to_owned();
-    let kept: Vec<&str> = sections.filter(is_wanted).collect();
-    let kept = kept
-        .iter()
-        .fold(head, |all, section| format!("{all}\n[{section}"));
-    let lines = kept.lines().map(|line| match line {
-        line if line.starts_with("allowed_outbound_hosts") => {
-            format!("allowed_outbound_hosts = [{hosts}]")
-        }
-        line => line.replace("source = \"target/", &format!("source = \"{root}/target/")),
-    });
-    lines.collect::<Vec<_>>().join("\n")
+fn manifest_allowing(hosts: &[&str]) -> String {
+    let is_wanted = |name: &str| ["session", "realtime-token"].contains(&name);
+    let mut manifest = manifest();
+    let triggers = manifest["trigger"].as_table_mut().expect("triggers");
+    triggers.retain(|kind, _| kind == "http");
+    let routes = triggers["http"].as_array_mut().expect("routes");
+    routes.retain(|route| route["component"].as_str().is_some_and(is_wanted));
+    let components = manifest["component"].as_table_mut().expect("components");
+    components.retain(|name, _| is_wanted(name));
+    for (_, component) in components.iter_mut() {
+        let source = component["source"].as_str().expect("a path");
+        component["source"] = built::root().join(source).display().to_string().into();
+    }
+    components["realtime-token"]["allowed_outbound_hosts"] = hosts.to_vec().into();
+    manifest.to_string()
 }
 
 #[tokio::test]
@@ -55,7 +46,7 @@ async fn a_host_that_is_not_granted_is_refused() {
         );
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("spin.toml");
-    let check = async |hosts: &str, expected: u16| {
+    let check = async |hosts: &[&str], expected: u16| {
         std::fs::write(&file, manifest_allowing(hosts)).expect("a file");
         let clock = VirtualClock::new(millis("2026-11-10T12:00:00Z"));
         let host = HostBuilder::from_manifest(&file)
@@ -71,40 +62,33 @@ async fn a_host_that_is_not_granted_is_refused() {
         bench.start(USER).await;
         let asked_before = provider.requests().len();
         let answer = mint(&bench, USER, json!({})).await;
-        assert_eq!(answer.status, expected, "{hosts}: {}", answer.body);
+        assert_eq!(answer.status, expected, "{hosts:?}: {}", answer.body);
         if expected == 502 {
             let detail = "spin.toml does not allow a connection to the provider";
             assert_eq!(answer.refused(502, "provider_error")["detail"], detail);
-            assert_eq!(provider.requests().len(), asked_before, "{hosts}");
+            assert_eq!(provider.requests().len(), asked_before, "{hosts:?}");
         }
         assert_nothing_leaks(&bench, &answer);
     };
-    check(&format!("\"http://{host}:{port}\""), 200).await;
-    check(r#""{{ openai_base_url }}""#, 200).await;
-    check("", 502).await;
-    check(&format!("\"https://{host}:{port}\""), 502).await;
-    check(&format!("\"http://localhost:{port}\""), 502).await;
-    check(&format!("\"http://{host}:1\""), 502).await;
-    check(r#""{{ gemini_base_url }}""#, 502).await;
+    check(&[&format!("http://{host}:{port}")], 200).await;
+    check(&["{{ openai_base_url }}"], 200).await;
+    check(&[], 502).await;
+    check(&[&format!("https://{host}:{port}")], 502).await;
+    check(&[&format!("http://localhost:{port}")], 502).await;
+    check(&[&format!("http://{host}:1")], 502).await;
+    check(&["{{ gemini_base_url }}"], 502).await;
 }
 
 #[test]
 fn the_component_is_granted_the_least() {
-    let text = std::fs::read_to_string(built::root().join("spin.toml")).expect("spin.toml");
-    let grants: Vec<&str> = text
-        .split("\n[")
-        .find(|section| section.starts_with("component.realtime-token]"))
-        .expect("the component")
-        .lines()
-        .skip(1)
-        .filter(|line| line.contains(" = "))
-        .collect();
-    assert_eq!(
-        grants,
-        [
-            r#"source = "target/wasm32-wasip2/release/talktime_realtime_token.wasm""#,
-            r#"key_value_stores = ["default"]"#,
-            r#"allowed_outbound_hosts = ["{{ openai_base_url }}", "{{ gemini_base_url }}"]"#,
-        ]
-    );
+    let mut component = manifest()["component"]["realtime-token"].clone();
+    let component = component.as_table_mut().expect("the component");
+    // What it is told, and how it is built.
+    component.retain(|name, _| !["variables", "build"].contains(&name));
+    let granted = toml::toml! {
+        source = "target/wasm32-wasip2/release/talktime_realtime_token.wasm"
+        key_value_stores = ["default"]
+        allowed_outbound_hosts = ["{{ openai_base_url }}", "{{ gemini_base_url }}"]
+    };
+    assert_eq!(*component, granted);
 }

@@ -4,7 +4,7 @@ use serde_json::json;
 use talktime_tests::Answer;
 use talktime_tests::provider_stand_in::Behaviour;
 
-use super::{USER, bench, mint};
+use super::accounts::{USER, bench, mint};
 
 /// What `limits.rs` of the component allows.
 const TOKENS_PER_MINUTE: usize = 6;

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use talktime_tests::provider_stand_in::{Behaviour, ProviderStandIn};
 use talktime_tests::{Answer, Bench};
 
-use super::{USER, assert_nothing_leaks, bench, mint};
+use super::accounts::{USER, assert_nothing_leaks, bench, mint};
 
 /// Asks for a token; once the provider has been asked, three seconds pass, `meanwhile` happens, and the provider answers.
 async fn mint_while(

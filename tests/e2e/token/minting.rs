@@ -1,49 +1,9 @@
 //! Realtime tokens: no talk without credit. The providers are stand-ins that check what they are asked.
 
-mod failures;
-mod grants;
-mod meanwhile;
-mod mint_limits;
-mod models;
-mod retries;
+use serde_json::json;
+use talktime_tests::provider_stand_in::{GEMINI_KEY, OPENAI_KEY, RecordedRequest};
 
-use serde_json::{Value, json};
-use talktime_tests::provider_stand_in::{
-    CANARY, GEMINI_KEY, OPENAI_KEY, ProviderStandIn, RecordedRequest,
-};
-use talktime_tests::{Answer, Bench, INTERNAL_SECRET, JWT_SECRET, Setup};
-
-const TOKEN: &str = "/api/realtime-token";
-const USER: &str = "anna";
-
-fn setup_for(base_url: &str) -> Setup {
-    Bench::setup()
-        .variable("openai_api_key", OPENAI_KEY)
-        .variable("openai_base_url", base_url)
-        .variable("gemini_api_key", GEMINI_KEY)
-        .variable("gemini_base_url", base_url)
-}
-
-/// A bench that has accounts with both providers, and their stand-in.
-async fn bench() -> (Bench, ProviderStandIn) {
-    let provider = ProviderStandIn::start().await;
-    let bench = setup_for(&provider.base_url()).build().await;
-    provider.follow(&bench.clock);
-    (bench, provider)
-}
-
-async fn mint(bench: &Bench, user: &str, body: Value) -> Answer {
-    bench.post(user, TOKEN, body).await
-}
-
-/// Neither an answer nor a log has a key or a word of the provider's.
-#[track_caller]
-fn assert_nothing_leaks(bench: &Bench, answer: &Answer) {
-    let seen = format!("{answer:?}\n{}", bench.host.logs().join("\n"));
-    for secret in [OPENAI_KEY, GEMINI_KEY, CANARY, INTERNAL_SECRET, JWT_SECRET] {
-        assert!(!seen.contains(secret), "{secret} in {seen}");
-    }
-}
+use super::accounts::{USER, assert_nothing_leaks, bench, mint, setup_for};
 
 fn header<'a>(request: &'a RecordedRequest, name: &str) -> Option<&'a str> {
     request
@@ -201,11 +161,11 @@ async fn a_refusal_ends_and_bills_nothing() {
     bench.plan(USER, "pro", "upgrade").await;
     bench.start(USER).await;
     bench.seconds(600);
-    let before = bench.host.kv_get("default", "user:anna");
+    let before = bench.document("anna");
     let _ = mint(&bench, USER, json!({}))
         .await
         .refused(403, "no_active_session");
-    assert_eq!(bench.host.kv_get("default", "user:anna"), before);
+    assert_eq!(bench.document("anna"), before);
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use talktime_tests::provider_stand_in::ProviderStandIn;
 use talktime_tests::{Bench, Setup};
 
-use super::{USER, mint, setup_for};
+use super::accounts::{USER, mint, setup_for};
 
 async fn bench(set: impl FnOnce(Setup) -> Setup) -> (Bench, ProviderStandIn) {
     let provider = ProviderStandIn::start().await;
@@ -42,7 +42,7 @@ async fn only_the_operators_models_can_be_had() {
     )
     .await;
 
-    let before = bench.host.kv_get("default", "user:anna");
+    let before = bench.document("anna");
     let asked_before = provider.requests().len();
     for model in ["gpt-the-most-expensive", "gemini-a", "GPT-A", "gpt"] {
         let refusal = mint(&bench, USER, json!({"model": model}))
@@ -55,7 +55,7 @@ async fn only_the_operators_models_can_be_had() {
         );
     }
     assert_eq!(provider.requests().len(), asked_before);
-    assert_eq!(bench.host.kv_get("default", "user:anna"), before);
+    assert_eq!(bench.document("anna"), before);
 }
 
 #[tokio::test]

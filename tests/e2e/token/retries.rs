@@ -1,12 +1,11 @@
 //! Requests that come again, and tabs that ask beside each other.
 
-use http::HeaderValue;
 use serde_json::{Value, json};
-use talktime_tests::bench::request;
+use talktime_tests::bench::{keyed, request};
 use talktime_tests::provider_stand_in::Behaviour;
 use talktime_tests::{Answer, Bench};
 
-use super::{TOKEN, USER, bench, mint};
+use super::accounts::{TOKEN, USER, bench, mint};
 
 #[tokio::test]
 async fn two_tabs_cannot_mint_for_two_sessions() {
@@ -25,12 +24,9 @@ async fn two_tabs_cannot_mint_for_two_sessions() {
     assert_eq!(provider.requests().len(), 2);
 }
 
-async fn mint_with_key(bench: &Bench, key: &'static str, body: Value) -> Answer {
-    let mut request = request("POST", TOKEN, Some(USER), Some(&body));
-    request
-        .headers_mut()
-        .insert("idempotency-key", HeaderValue::from_static(key));
-    bench.send(request).await
+async fn mint_with_key(bench: &Bench, key: &str, body: Value) -> Answer {
+    let request = request("POST", TOKEN, Some(USER), Some(&body));
+    bench.send(keyed(request, key)).await
 }
 
 /// A token is kept nowhere, so a retry cannot get the first one again.

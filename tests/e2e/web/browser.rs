@@ -2,7 +2,7 @@
 
 use std::process::{Command, Output};
 
-use talktime_host::{HostBuilder, Server, Storage};
+use talktime_host::{Server, Storage};
 use talktime_tests::{INTERNAL_SECRET, JWT_SECRET, built};
 use tokio::net::TcpListener;
 
@@ -60,11 +60,7 @@ async fn the_pages_work_in_chromium() {
 
 /// A host of its own.
 async fn serve(plans: Option<&str>) -> Server {
-    let mut host = HostBuilder::from_manifest(built::manifest().await)
-        .expect("spin.toml is valid")
-        .variable("internal_api_secret", INTERNAL_SECRET)
-        .variable("auth_jwt_secret", JWT_SECRET)
-        .storage(Storage::Memory);
+    let mut host = built::host().await.storage(Storage::Memory);
     if let Some(plans) = plans {
         host = host.variable("plans", plans);
     }
