@@ -10,17 +10,19 @@ use talktime_tests::Bench;
 
 use super::sweeps::{PERIODS, SESSIONS};
 
-/// Holds a sweep when it is about to clear an alarm, tells the test, and goes on when the test says so.
+/// Holds a sweep when it is about to clear an alarm for the first time, tells the test, and goes on when the test says so.
 struct HeldSweep {
     held: Sender<()>,
-    released: Mutex<Receiver<()>>,
+    released: Mutex<Option<Receiver<()>>>,
 }
 
 impl Faults for HeldSweep {
     fn before(&self, call: &HostCall) -> FaultAction {
-        if call.component == "alarm" && call.detail.contains("lease_until = 0, failures = 0") {
+        if call.component == "alarm"
+            && call.detail.contains("lease_until = 0, failures = 0")
+            && let Some(released) = self.released.lock().expect("one sweep").take()
+        {
             self.held.send(()).expect("the test waits");
-            let released = self.released.lock().expect("one sweep");
             tokio::task::block_in_place(|| released.recv()).expect("the test goes on");
         }
         FaultAction::None
@@ -31,7 +33,7 @@ impl Faults for HeldSweep {
 async fn a_start_during_a_sweep_keeps_its_alarm() {
     let (held, is_held) = channel();
     let (release, released) = channel();
-    let released = Mutex::new(released);
+    let released = Mutex::new(Some(released));
     let faults = Arc::new(HeldSweep { held, released });
     let bench = Bench::setup().faults(faults).build().await;
     let session = bench.start("bert").await;
