@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use talktime_host::{CallKind, FaultAction, Faults, HostBuilder, HostCall, VirtualClock};
+use talktime_host::{CallKind, FaultAction, Faults, HostCall, VirtualClock};
 use talktime_tests::bench::request;
 use talktime_tests::provider_stand_in::{Behaviour, GEMINI_KEY, OPENAI_KEY, ProviderStandIn};
-use talktime_tests::{Bench, INTERNAL_SECRET, built, ports};
+use talktime_tests::{Bench, built, ports};
 
 use super::accounts::{TOKEN, USER, assert_nothing_leaks, bench, mint, setup_for};
 
@@ -232,9 +232,8 @@ impl Faults for StuckAfterProvider {
 async fn a_provider_that_drips_is_cut_off() {
     let provider = ProviderStandIn::start().await;
     provider.behave(Behaviour::Drip);
-    let host = HostBuilder::from_manifest(built::manifest().await)
-        .expect("spin.toml is valid")
-        .variable("internal_api_secret", INTERNAL_SECRET)
+    let host = built::host()
+        .await
         .variable("openai_api_key", OPENAI_KEY)
         .variable("openai_base_url", &provider.base_url())
         .build()
