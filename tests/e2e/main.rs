@@ -5,25 +5,55 @@
     reason = "a test that cannot go on stops where it is"
 )]
 
-mod alarms;
-mod authentication;
-mod black_box;
-mod browser;
-mod browsers;
-mod limits;
-mod locks;
 mod manifests;
-mod periods;
-mod plan_refusals;
-mod plan_repeats;
-mod plans;
-mod races;
-mod restores;
-mod sessions;
-mod subscriptions;
-mod tokens;
-mod webhook_bodies;
-mod webhook_lists;
-mod webhook_owners;
-mod webhook_retries;
-mod webhooks;
+
+mod session {
+    mod lifecycle;
+    mod limits;
+    mod locks;
+    mod periods;
+    mod races;
+    mod restores;
+}
+
+mod plans {
+    mod refusals;
+    mod repeats;
+    mod updates;
+}
+
+mod polar {
+    mod bodies;
+    mod lists;
+    mod owners;
+    mod retries;
+    mod signatures;
+    mod subscriptions;
+}
+
+mod token {
+    mod accounts;
+    mod failures;
+    mod grants;
+    mod limits;
+    mod meanwhile;
+    mod minting;
+    mod models;
+    mod retries;
+}
+
+mod alarm {
+    mod faults;
+    mod sweeps;
+}
+
+mod http {
+    mod authentication;
+    mod black_box;
+    mod cors;
+    mod key_sets;
+}
+
+mod web {
+    mod browser;
+}

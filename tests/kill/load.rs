@@ -8,7 +8,8 @@ use bytes::Bytes;
 use fastrand::Rng;
 use http::Request;
 use serde_json::{Value, json};
-use talktime_tests::{Target, bench::request};
+use talktime_tests::Target;
+use talktime_tests::bench::{keyed, request};
 use tokio::task::JoinSet;
 
 const USERS: usize = 20;
@@ -167,8 +168,7 @@ impl Client {
         let path = format!("/api/session/{what}");
         let mut request = request("POST", &path, Some(&name(user)), Some(body));
         if let Some(key) = key {
-            let key = key.parse().expect("a plain key");
-            request.headers_mut().insert("idempotency-key", key);
+            request = keyed(request, key);
         }
         self.send(request).await
     }

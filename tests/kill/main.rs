@@ -15,13 +15,10 @@ mod verdict;
 use std::time::Duration;
 
 use fastrand::Rng;
+use talktime_tests::environment::number;
 
 use load::Load;
 use process::Process;
-
-fn number(variable: &str) -> Option<u64> {
-    std::env::var(variable).ok()?.parse().ok()
-}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_lost_or_doubled_however_often_the_process_is_killed() {

@@ -4,11 +4,10 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::json;
 use talktime_host::rusqlite::Connection;
 use talktime_tests::bench::rows;
-use talktime_tests::{INTERNAL_SECRET, Target, built};
-use tokio::net::TcpListener;
+use talktime_tests::{INTERNAL_SECRET, Target, built, ports};
 use tokio::process::{Child, Command};
 
 /// Sessions fall silent soon, so that the end of a run is soon at rest.
@@ -51,10 +50,7 @@ pub struct Process {
 impl Process {
     /// Starts a host on those files, and waits until it answers.
     pub async fn start(data: &Path) -> Self {
-        let port = {
-            let probe = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-            probe.local_addr().expect("an address").port()
-        };
+        let port = ports::free().await;
         let child = Command::new(binary())
             .args(["up", "--no-build", "--quiet", "--data-dir"])
             .arg(data)
@@ -71,17 +67,8 @@ impl Process {
             base_url: format!("http://127.0.0.1:{port}"),
         };
         let target = Target::at(&process.base_url);
-        for _ in 0..300 {
-            if target
-                .try_trusted("GET", "/", None, &Value::Null)
-                .await
-                .is_some()
-            {
-                return process;
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-        panic!("the host does not answer within 6 s");
+        target.come_up(Duration::from_secs(6)).await;
+        process
     }
 
     /// Its address.

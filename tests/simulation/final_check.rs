@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use talktime_host::rusqlite::Connection;
 
+use crate::checker::{Checked, Span, User, ensure};
 use crate::ledger;
-use crate::model::{Checked, Span, User, ensure};
 use crate::world::World;
 
 /// More sweeps than it takes: each session needs one every 30 seconds until it is stale, each period one at its end.
@@ -22,7 +22,7 @@ pub async fn drain(world: &mut World) -> Checked {
         let from = world.now();
         let wait = u64::try_from(next * 1_000 - from).unwrap_or(0);
         world.bench.advance(Duration::from_millis(wait));
-        world.tick().await?;
+        world.bench.try_tick().await?;
         let span = Span {
             from,
             to: world.now(),
@@ -36,7 +36,7 @@ pub async fn drain(world: &mut World) -> Checked {
 pub fn observe_all(world: &mut World, span: Span) -> Checked {
     let ledger = world.bench.host.sqlite("default");
     for index in 0..world.users.len() {
-        let state = world.state(&world.users[index].name);
+        let state = world.bench.state(&world.users[index].name);
         world.users[index].observe(state.as_ref(), span, &[])?;
         ledger::check(&ledger, &world.users[index])?;
         if let Some(state) = &state {
@@ -50,7 +50,7 @@ pub fn check(world: &World) -> Checked {
     let ledger = world.bench.host.sqlite("default");
     for user in &world.users {
         let name = &user.name;
-        if let Some(state) = world.state(name) {
+        if let Some(state) = world.bench.state(name) {
             ensure!(
                 state.session.is_none(),
                 "{name} still has a session that runs"

@@ -5,7 +5,7 @@ use talktime_host::rusqlite::{Connection, Row, params};
 use talktime_usage::alarm::ARCHIVE_SPREAD;
 use talktime_usage::{LedgerWrite, Period, State};
 
-use crate::model::{Checked, User, ensure};
+use crate::checker::{Checked, User, ensure};
 
 pub struct SessionRow {
     pub id: String,

@@ -1,8 +1,9 @@
 //! A seeded simulation: thousands of steps of many users on the built components, with host calls that fail, drag on, or
-//! are the last thing before a crash; after every step a plain model is compared with the states and the ledger.
+//! are the last thing before a crash; after every step checkers compare the states, the ledger and the replies with what
+//! must be true.
 //!
-//! One thread, a paused clock and one source of chance: the same seed gives the same run. Requests that come at once are
-//! interleaved by delays that no two host calls share, so they too replay.
+//! One thread, a paused clock and one generator of random numbers: the same seed gives the same run. Requests that come
+//! at once are interleaved by delays that no two host calls share, so they too replay.
 //!
 //! - `TALKTIME_SEED=7` runs that seed alone and prints what happens, `TALKTIME_SEEDS=100` so many fresh ones.
 //! - `TALKTIME_STEPS=2000` makes each run longer.
@@ -12,30 +13,26 @@
     reason = "a test that cannot go on stops where it is"
 )]
 
-mod action;
-mod chance;
+mod checker;
+mod faults;
 mod final_check;
 mod ledger;
-mod model;
+mod prng;
+mod regressions;
+mod reply_checker;
 mod run;
-mod small;
-mod told;
-mod trouble;
+mod workload;
 mod world;
 
 use std::time::{SystemTime, UNIX_EPOCH};
+
+use talktime_tests::environment::number;
 
 /// What CI runs: each behaviour of the key-value store, twice.
 const SEEDS: [u64; 6] = [1, 2, 3, 4, 5, 6];
 
 /// Steps of a run: with [`SEEDS`], well within a minute on two cores.
 const STEPS: u32 = 700;
-
-fn number<T: std::str::FromStr>(name: &str) -> Option<T> {
-    let text = std::env::var(name).ok()?;
-    let number = text.parse().ok();
-    Some(number.unwrap_or_else(|| panic!("{name} is no number: {text:?}")))
-}
 
 #[test]
 fn no_minute_is_lost_or_doubled_whatever_fails() {

@@ -4,23 +4,17 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::time::Duration;
 
-use talktime_host::KvBehaviour;
+use talktime_tests::bench::KV_BEHAVIOURS;
 use talktime_usage::{Instant, Period};
 
-use crate::action::{self, Act, Ask};
-use crate::chance::Chance;
+use crate::checker::{Checked, User, ensure};
+use crate::faults::FaultProfile;
 use crate::final_check;
 use crate::ledger;
-use crate::model::{Checked, User, ensure};
-use crate::told::{check_told, first_answer, may_fail, refused};
-use crate::trouble::Mode;
+use crate::prng::Prng;
+use crate::reply_checker::{check_failure, check_refusal, check_repeat, check_reply};
+use crate::workload::{self, Invocation, Operation};
 use crate::world::{Done, Outcome, World};
-
-const BEHAVIOURS: [KvBehaviour; 3] = [
-    KvBehaviour::Sqlite,
-    KvBehaviour::Redis,
-    KvBehaviour::Correct,
-];
 
 /// Users that act at a time. Now and then one leaves for good and a new one comes.
 const USERS: usize = 12;
@@ -35,7 +29,7 @@ pub struct Tally {
     requests: u32,
     refused: u32,
     failed: u32,
-    troubles: u32,
+    faults: u32,
     sessions: usize,
     users: usize,
 }
@@ -47,13 +41,13 @@ impl fmt::Display for Tally {
             requests,
             refused,
             failed,
-            troubles,
+            faults,
             sessions,
             users,
         } = self;
         write!(
             f,
-            "{steps} steps, {requests} requests ({refused} refused, {failed} failed), {troubles} faults, \
+            "{steps} steps, {requests} requests ({refused} refused, {failed} failed), {faults} faults, \
              {sessions} sessions of {users} users"
         )
     }
@@ -61,12 +55,12 @@ impl fmt::Display for Tally {
 
 /// Runs a seed; the failure has the story that led to it.
 pub async fn run(seed: u64, steps: u32, aloud: bool) -> Result<Tally, String> {
-    let all = async |run: &mut Run, world: &mut World, chance: &mut Chance| {
+    let all = async |run: &mut Run, world: &mut World, prng: &mut Prng| {
         for step in 1..=steps {
             run.tally.steps = step;
-            let wait = wait(world, chance);
+            let wait = wait(world, prng);
             world.bench.advance(Duration::from_millis(wait));
-            run.step(world, chance).await?;
+            run.step(world, prng).await?;
         }
         Ok(())
     };
@@ -78,19 +72,19 @@ pub async fn play(
     seed: u64,
     alarm_interval_seconds: Option<&str>,
     aloud: bool,
-    steps: impl AsyncFnOnce(&mut Run, &mut World, &mut Chance) -> Checked,
+    steps: impl AsyncFnOnce(&mut Run, &mut World, &mut Prng) -> Checked,
 ) -> Result<Tally, String> {
-    let mut chance = Chance::new(seed);
-    let behaviour = BEHAVIOURS[usize::try_from(seed % 3).expect("small")];
-    let drawn = *chance.pick(&["30", "30", "5", "1"]);
+    let mut prng = Prng::new(seed);
+    let behaviour = KV_BEHAVIOURS[usize::try_from(seed % 3).expect("small")];
+    let drawn = *prng.pick(&["30", "30", "5", "1"]);
     let interval = alarm_interval_seconds.unwrap_or(drawn);
-    let mut world = World::new(behaviour, interval, &mut chance).await;
+    let mut world = World::new(behaviour, interval, &mut prng).await;
     let mut run = Run {
         tally: Tally::default(),
         story: VecDeque::new(),
         aloud,
     };
-    let mut ended = steps(&mut run, &mut world, &mut chance).await;
+    let mut ended = steps(&mut run, &mut world, &mut prng).await;
     if ended.is_ok() {
         run.tell("the end: sweeps until nothing is due".to_owned());
         ended = final_check::drain(&mut world).await;
@@ -116,17 +110,17 @@ pub struct Run {
 }
 
 impl Run {
-    async fn step(&mut self, world: &mut World, chance: &mut Chance) -> Checked {
-        let index = actor(world, chance);
+    async fn step(&mut self, world: &mut World, prng: &mut Prng) -> Checked {
+        let index = actor(world, prng);
         world.last_actor = index;
         let now = world.now();
-        let asks = asks(&mut world.users[index], chance, now);
-        let per_mille = *chance.pick(&[0, 0, 5, 20, 60]);
-        let mode = Mode {
+        let invocations = invocations(&mut world.users[index], prng, now);
+        let per_mille = *prng.pick(&[0, 0, 5, 20, 60]);
+        let profile = FaultProfile {
             per_mille,
-            ..Mode::default()
+            ..FaultProfile::default()
         };
-        self.take(world, index, &asks, mode).await
+        self.take(world, index, &invocations, profile).await
     }
 
     /// One step: does all that is asked at once for a user, and checks what came of it.
@@ -134,46 +128,52 @@ impl Run {
         &mut self,
         world: &mut World,
         index: usize,
-        asks: &[Ask],
-        mode: Mode,
+        invocations: &[Invocation],
+        profile: FaultProfile,
     ) -> Checked {
         let user = &mut world.users[index];
-        user.issue(asks);
+        user.issue(invocations);
         let before = user.revision();
         let name = user.name.clone();
         // A sweep sees to several users at once.
-        let interleave = asks.len() > 1 || asks.iter().any(Ask::sweeps);
-        let mode = Mode { interleave, ..mode };
-        let done = world.carry_out(&name, asks, mode).await;
-        self.record(world, index, asks, &done);
+        let interleave = invocations.len() > 1 || invocations.iter().any(Invocation::sweeps);
+        let profile = FaultProfile {
+            interleave,
+            ..profile
+        };
+        let done = world.carry_out(&name, invocations, profile).await;
+        self.record(world, index, invocations, &done);
         let span = done.span;
         let user = &mut world.users[index];
-        for ask in asks {
-            if let Act::Heartbeat { session } = &ask.act {
+        for invocation in invocations {
+            if let Operation::Heartbeat { session } = &invocation.operation {
                 user.sent_heartbeat(session, span);
             }
         }
-        let plans: Vec<u32> = asks
+        let plans: Vec<u32> = invocations
             .iter()
-            .filter_map(|ask| match ask.act {
-                Act::Plan { minutes, .. } => Some(minutes),
+            .filter_map(|invocation| match invocation.operation {
+                Operation::Plan { minutes, .. } => Some(minutes),
                 _ => None,
             })
             .collect();
-        let state = world.state(&name);
+        let state = world.bench.state(&name);
         let user = &mut world.users[index];
         user.observe(state.as_ref(), span, &plans)?;
-        if asks.iter().all(|ask| matches!(ask.act, Act::Status)) {
+        if invocations
+            .iter()
+            .all(|invocation| matches!(invocation.operation, Operation::Status))
+        {
             ensure!(
                 user.revision() == before,
                 "a look at {name} changed the state"
             );
         }
-        for (ask, outcome) in asks.iter().zip(&done.outcomes) {
-            let alone = asks.len() == 1;
-            self.check_outcome(&mut world.users[index], ask, outcome, &done, alone)?;
+        for (invocation, outcome) in invocations.iter().zip(&done.outcomes) {
+            let alone = invocations.len() == 1;
+            self.check_outcome(&mut world.users[index], invocation, outcome, &done, alone)?;
         }
-        if asks.iter().any(Ask::sweeps) {
+        if invocations.iter().any(Invocation::sweeps) {
             return final_check::observe_all(world, span);
         }
         let ledger = world.bench.host.sqlite("default");
@@ -193,12 +193,12 @@ impl Run {
         }
     }
 
-    fn record(&mut self, world: &World, index: usize, asks: &[Ask], done: &Done) {
+    fn record(&mut self, world: &World, index: usize, invocations: &[Invocation], done: &Done) {
         let user = &world.users[index];
         let at = Instant::from_unix_millis(done.span.from).utc();
-        self.tally.troubles += done.troubles;
+        self.tally.faults += done.faults;
         let mut line = format!("{:4} {at} {}{}", self.tally.steps, user.name, done.log);
-        for (ask, outcome) in asks.iter().zip(&done.outcomes) {
+        for (invocation, outcome) in invocations.iter().zip(&done.outcomes) {
             let told = match outcome {
                 Outcome::Answer(answer) => format!("{} {}", answer.status.as_u16(), answer.body),
                 // In which words a crash is told is the host's affair, and not always the same.
@@ -208,8 +208,14 @@ impl Run {
                 Outcome::Tick(end) => format!("{end:?}"),
             };
             self.tally.requests += 1;
-            let mut asked = format!("{:?} {}", ask.act, ask.key.as_deref().unwrap_or_default());
-            if let Act::Heartbeat { session } | Act::End { session, .. } = &ask.act {
+            let mut asked = format!(
+                "{:?} {}",
+                invocation.operation,
+                invocation.key.as_deref().unwrap_or_default()
+            );
+            if let Operation::Heartbeat { session } | Operation::End { session, .. } =
+                &invocation.operation
+            {
                 asked = asked.replace(session.as_str(), &user.label(session));
             }
             let told: String = told.chars().take(300).collect();
@@ -221,7 +227,7 @@ impl Run {
     fn check_outcome(
         &mut self,
         user: &mut User,
-        ask: &Ask,
+        invocation: &Invocation,
         outcome: &Outcome,
         done: &Done,
         alone: bool,
@@ -229,7 +235,7 @@ impl Run {
         let answer = match outcome {
             Outcome::Tick(end) => {
                 ensure!(
-                    done.troubles > 0 || end.is_ok(),
+                    done.faults > 0 || end.is_ok(),
                     "a sweep failed though nothing else did: {end:?}"
                 );
                 return Ok(());
@@ -239,7 +245,7 @@ impl Run {
         let status = answer.status.as_u16();
         if status >= 500 {
             self.tally.failed += 1;
-            return may_fail(user, answer, done, alone);
+            return check_failure(user, answer, done, alone);
         }
         if status >= 400 {
             self.tally.refused += 1;
@@ -247,22 +253,22 @@ impl Run {
         let body = if status == 200 {
             answer.json()
         } else {
-            return refused(user, ask, answer, alone);
+            return check_refusal(user, invocation, answer, alone);
         };
-        let again = first_answer(user, ask, &body)?;
-        check_told(user, ask, &body, done.span, again)
+        let again = check_repeat(user, invocation, &body)?;
+        check_reply(user, invocation, &body, done.span, again)
     }
 }
 
 /// Who acts next: one of the latest users.
-fn actor(world: &mut World, chance: &mut Chance) -> usize {
-    if world.users.len() < USERS || chance.percent(6) {
+fn actor(world: &mut World, prng: &mut Prng) -> usize {
+    if world.users.len() < USERS || prng.percent(6) {
         let name = format!("user-{}", world.users.len() + 1);
         world.users.push(User::new(name));
         return world.users.len() - 1;
     }
     let latest = world.users.len() - USERS..world.users.len();
-    if chance.percent(35) && latest.contains(&world.last_actor) {
+    if prng.percent(35) && latest.contains(&world.last_actor) {
         return world.last_actor;
     }
     // Where an alarm meets a client, both have to get along.
@@ -271,61 +277,61 @@ fn actor(world: &mut World, chance: &mut Chance) -> usize {
         .clone()
         .filter(|index| due.contains(&world.users[*index].name))
         .collect();
-    if chance.percent(50) && !due.is_empty() {
-        return *chance.pick(&due);
+    if prng.percent(50) && !due.is_empty() {
+        return *prng.pick(&due);
     }
-    latest.start + usize::try_from(chance.below(USERS as u64)).expect("small")
+    latest.start + usize::try_from(prng.below(USERS as u64)).expect("small")
 }
 
 /// What comes next: one request, or a few at once on the same user, a sweep among them at times.
-fn asks(user: &mut User, chance: &mut Chance, now: i64) -> Vec<Ask> {
-    let sweep = |chance: &mut Chance| Ask {
-        act: if chance.percent(70) {
-            Act::Cron
+fn invocations(user: &mut User, prng: &mut Prng, now: i64) -> Vec<Invocation> {
+    let sweep = |prng: &mut Prng| Invocation {
+        operation: if prng.percent(70) {
+            Operation::Cron
         } else {
-            Act::Sweep
+            Operation::Sweep
         },
         key: None,
     };
-    if chance.percent(12) {
-        return vec![sweep(chance)];
+    if prng.percent(12) {
+        return vec![sweep(prng)];
     }
-    let first = action::of_client(user, chance, now);
-    let mut asks = vec![first];
-    if chance.percent(35) {
-        for _ in 0..chance.between(1, 3) {
+    let first = workload::of_client(user, prng, now);
+    let mut invocations = vec![first];
+    if prng.percent(35) {
+        for _ in 0..prng.between(1, 3) {
             // The same again, as from a client that did not wait; something else; or the alarm.
-            let next = match chance.below(10) {
-                0..3 => asks[0].clone(),
-                3..6 => sweep(chance),
-                _ => action::of_client(user, chance, now),
+            let next = match prng.below(10) {
+                0..3 => invocations[0].clone(),
+                3..6 => sweep(prng),
+                _ => workload::of_client(user, prng, now),
             };
-            asks.push(next);
+            invocations.push(next);
         }
     }
-    asks
+    invocations
 }
 
 /// How long it is until the next step, in milliseconds: mostly within a session, at times over the ends of periods.
-fn wait(world: &World, chance: &mut Chance) -> u64 {
+fn wait(world: &World, prng: &mut Prng) -> u64 {
     const SECOND: u64 = 1_000;
     const HOUR: u64 = 3_600 * SECOND;
     let now = world.now();
     let until = |at: i64| u64::try_from(at - now).unwrap_or(0);
-    match chance.below(100) {
+    match prng.below(100) {
         0..30 => 0,
-        30..55 => chance.between(1, 40 * SECOND),
-        55..70 => chance.between(SECOND, 600 * SECOND),
+        30..55 => prng.between(1, 40 * SECOND),
+        55..70 => prng.between(SECOND, 600 * SECOND),
         70..84 => {
             let (next, _) = ledger::alarms(&world.bench.host.sqlite("default"));
             let next = next.map_or(0, |next| until(next * 1_000));
-            next.min(3 * HOUR) + chance.below(2 * SECOND)
+            next.min(3 * HOUR) + prng.below(2 * SECOND)
         }
-        84..92 => chance.between(HOUR, 24 * HOUR),
-        92..95 => chance.between(24 * HOUR, 8 * 24 * HOUR),
+        84..92 => prng.between(HOUR, 24 * HOUR),
+        92..95 => prng.between(24 * HOUR, 8 * 24 * HOUR),
         _ => {
             let month = Period::calendar_month(Instant::from_unix_millis(now));
-            (until(month.end().unix_millis()) + chance.below(2 * SECOND)).saturating_sub(SECOND)
+            (until(month.end().unix_millis()) + prng.below(2 * SECOND)).saturating_sub(SECOND)
         }
     }
 }

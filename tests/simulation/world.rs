@@ -2,15 +2,14 @@
 
 use std::sync::Arc;
 
-use talktime_host::{Host, KvBehaviour, VirtualClock};
+use talktime_host::KvBehaviour;
 use talktime_tests::{Answer, Bench};
-use talktime_usage::State;
 use tokio::task::JoinSet;
 
-use crate::action::Ask;
-use crate::chance::Chance;
-use crate::model::{Span, User};
-use crate::trouble::{Mode, Trouble};
+use crate::checker::{Span, User};
+use crate::faults::{FaultProfile, InjectedFaults};
+use crate::prng::Prng;
+use crate::workload::Invocation;
 
 /// What a request or a tick came to: an answer, or how the tick ended.
 #[derive(Clone, Debug)]
@@ -25,31 +24,31 @@ pub struct Done {
     pub span: Span,
     /// What went wrong on purpose, and how often.
     pub log: String,
-    pub troubles: u32,
+    pub faults: u32,
     /// When calls were last held up for long, now or in an earlier step.
     pub held_up: Option<i64>,
 }
 
 pub struct World {
     pub bench: Bench,
-    pub trouble: Arc<Trouble>,
+    pub faults: Arc<InjectedFaults>,
     pub users: Vec<User>,
     /// Whose step it was.
     pub last_actor: usize,
 }
 
 impl World {
-    pub async fn new(behaviour: KvBehaviour, interval: &str, chance: &mut Chance) -> Self {
-        let trouble = Arc::new(Trouble::new(Chance::new(chance.next())));
+    pub async fn new(behaviour: KvBehaviour, interval: &str, prng: &mut Prng) -> Self {
+        let faults = Arc::new(InjectedFaults::new(Prng::new(prng.next())));
         let setup = Bench::setup()
             .key_value(behaviour)
             .variable("alarm_interval_seconds", interval)
-            .faults(trouble.clone());
+            .faults(faults.clone());
         let bench = setup.build().await;
-        trouble.slows(&bench.clock);
+        faults.slows(&bench.clock);
         Self {
             bench,
-            trouble,
+            faults,
             users: Vec::new(),
             last_actor: 0,
         }
@@ -60,25 +59,30 @@ impl World {
     }
 
     /// Does all of it at once, for one user.
-    pub async fn carry_out(&self, user: &str, asks: &[Ask], mode: Mode) -> Done {
+    pub async fn carry_out(
+        &self,
+        user: &str,
+        invocations: &[Invocation],
+        profile: FaultProfile,
+    ) -> Done {
         let from = self.now();
-        let sent = self.trouble.begin(mode, asks.len());
+        let sent = self.faults.begin(profile, invocations.len());
         let mut tasks = JoinSet::new();
-        for (number, (ask, sent)) in asks.iter().zip(sent).enumerate() {
-            let (host, clock) = (self.bench.host.clone(), self.bench.clock.clone());
-            let request = ask.request(user);
+        for (number, (invocation, sent)) in invocations.iter().zip(sent).enumerate() {
+            let bench = self.bench.clone();
+            let request = invocation.request(user);
             tasks.spawn(async move {
                 tokio::time::sleep(sent).await;
                 let outcome = match request {
-                    Some(request) => Outcome::Answer(Answer::new(host.request(request).await)),
-                    None => Outcome::Tick(tick(&host, &clock).await),
+                    Some(request) => Outcome::Answer(bench.send(request).await),
+                    None => Outcome::Tick(bench.try_tick().await),
                 };
                 (number, outcome)
             });
         }
         let mut outcomes = tasks.join_all().await;
         outcomes.sort_by_key(|(number, _)| *number);
-        let (log, troubles) = self.trouble.end();
+        let (log, faults) = self.faults.end();
         Done {
             outcomes: outcomes.into_iter().map(|(_, outcome)| outcome).collect(),
             span: Span {
@@ -86,23 +90,8 @@ impl World {
                 to: self.now(),
             },
             log,
-            troubles,
-            held_up: self.trouble.held_up(),
+            faults,
+            held_up: self.faults.held_up(),
         }
     }
-
-    pub async fn tick(&self) -> Result<(), String> {
-        tick(&self.bench.host, &self.bench.clock).await
-    }
-
-    /// The user's document as it is stored.
-    pub fn state(&self, user: &str) -> Option<State> {
-        let document = self.bench.host.kv_get("default", &format!("user:{user}"))?;
-        Some(serde_json::from_slice(&document).expect("a state"))
-    }
-}
-
-async fn tick(host: &Host, clock: &VirtualClock) -> Result<(), String> {
-    let now = u64::try_from(clock.now_millis() / 1_000).expect("after 1970");
-    host.cron_tick("alarm", now).await
 }

@@ -6,11 +6,16 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::Request;
 use serde_json::{Value, json};
-use talktime_host::{
-    Clock, Faults, Host, HostBuilder, KvBehaviour, Storage, VirtualClock, rusqlite,
-};
+use talktime_host::{Clock, Faults, Host, KvBehaviour, Storage, VirtualClock, rusqlite};
 
-use crate::{Answer, INTERNAL_SECRET, JWT_SECRET, built};
+use crate::{Answer, INTERNAL_SECRET, built};
+
+/// Every way in which a key-value store may behave.
+pub const KV_BEHAVIOURS: [KvBehaviour; 3] = [
+    KvBehaviour::Sqlite,
+    KvBehaviour::Redis,
+    KvBehaviour::Correct,
+];
 
 /// What a bench is made of.
 pub struct Setup {
@@ -21,7 +26,8 @@ pub struct Setup {
     start: String,
 }
 
-/// A running bench.
+/// A running bench. Its clones are the same bench.
+#[derive(Clone)]
 pub struct Bench {
     /// The host.
     pub host: Host,
@@ -71,10 +77,8 @@ impl Setup {
     /// When that fails.
     pub async fn build(self) -> Bench {
         let clock = VirtualClock::new(millis(&self.start));
-        let mut builder = HostBuilder::from_manifest(built::manifest().await)
-            .expect("spin.toml is valid")
-            .variable("internal_api_secret", INTERNAL_SECRET)
-            .variable("auth_jwt_secret", JWT_SECRET)
+        let mut builder = built::host()
+            .await
             .storage(self.storage)
             .key_value(self.key_value)
             .clock(Clock::Virtual(clock.clone()));
@@ -162,6 +166,26 @@ impl Bench {
     /// Sweeps due alarms by HTTP.
     pub async fn sweep(&self) -> Value {
         self.internal("/api/internal/alarm", json!({})).await.ok()
+    }
+
+    /// A tick of the cron trigger at the bench's time: how it ended.
+    ///
+    /// # Errors
+    /// What the sweep says when it fails.
+    ///
+    /// # Panics
+    /// When the clock stands before 1970.
+    pub async fn try_tick(&self) -> Result<(), String> {
+        let now = u64::try_from(self.clock.now_millis() / 1_000).expect("after 1970");
+        self.host.cron_tick("alarm", now).await
+    }
+
+    /// The same, of a sweep that runs.
+    ///
+    /// # Panics
+    /// When it does not.
+    pub async fn tick(&self) {
+        self.try_tick().await.expect("the sweep runs");
     }
 
     /// Changes a plan by the internal API.
@@ -265,6 +289,30 @@ pub fn request(
     }
     let body = body.map(ToString::to_string).unwrap_or_default();
     builder.body(body.into()).expect("a valid request")
+}
+
+/// A request with these headers alone, and without a body.
+///
+/// # Panics
+/// When the path is no path, or a header holds what no header can.
+#[must_use]
+pub fn bare(method: &str, path: &str, headers: &[(&str, &str)]) -> Request<Bytes> {
+    let mut builder = Request::builder().method(method).uri(path);
+    for (name, value) in headers {
+        builder = builder.header(*name, *value);
+    }
+    builder.body(Bytes::new()).expect("a valid request")
+}
+
+/// The request with a key by which its retries are known.
+///
+/// # Panics
+/// When no header can hold the key.
+#[must_use]
+pub fn keyed(mut request: Request<Bytes>, key: &str) -> Request<Bytes> {
+    let key = key.parse().expect("a header");
+    request.headers_mut().insert("idempotency-key", key);
+    request
 }
 
 /// Milliseconds since the epoch of an RFC 3339 text like `2026-11-10T12:00:00Z`.

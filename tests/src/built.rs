@@ -2,8 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use talktime_host::{Manifest, build_components};
+use talktime_host::{HostBuilder, Manifest, build_components};
 use tokio::sync::OnceCell;
+
+use crate::{INTERNAL_SECRET, JWT_SECRET};
 
 static BUILT: OnceCell<()> = OnceCell::const_new();
 
@@ -29,4 +31,15 @@ pub async fn manifest() -> PathBuf {
         })
         .await;
     manifest
+}
+
+/// A host of the application, with the secrets of the tests.
+///
+/// # Panics
+/// When the components do not build.
+pub async fn host() -> HostBuilder {
+    HostBuilder::from_manifest(manifest().await)
+        .expect("spin.toml is valid")
+        .variable("internal_api_secret", INTERNAL_SECRET)
+        .variable("auth_jwt_secret", JWT_SECRET)
 }

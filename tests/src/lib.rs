@@ -12,6 +12,9 @@
 pub mod answer;
 pub mod bench;
 pub mod built;
+mod documents;
+pub mod environment;
+pub mod ports;
 pub mod provider_stand_in;
 pub mod target;
 pub mod tokens;

@@ -9,13 +9,13 @@ use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::{Client, connect::HttpConnector};
 use hyper_util::rt::TokioExecutor;
 use serde_json::{Value, json};
-use talktime_host::{HostBuilder, Server, Storage};
+use talktime_host::{Server, Storage};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::process::{Child, Command};
 use uuid::Uuid;
 
-use crate::{Answer, INTERNAL_SECRET, JWT_SECRET, built};
+use crate::{Answer, INTERNAL_SECRET, JWT_SECRET, built, ports};
 
 /// A running Talktime that is spoken to over HTTP only.
 pub struct Target {
@@ -68,6 +68,14 @@ impl Target {
         targets
     }
 
+    /// Runs a test against each of them.
+    pub async fn each(test: impl AsyncFn(&Self)) {
+        for target in Self::all().await {
+            test(&target).await;
+            target.stop().await;
+        }
+    }
+
     /// One that runs elsewhere already, with the secrets of the tests.
     #[must_use]
     pub fn at(base_url: &str) -> Self {
@@ -86,10 +94,8 @@ impl Target {
     }
 
     async fn embedded() -> Self {
-        let host = HostBuilder::from_manifest(built::manifest().await)
-            .expect("spin.toml is valid")
-            .variable("internal_api_secret", INTERNAL_SECRET)
-            .variable("auth_jwt_secret", JWT_SECRET)
+        let host = built::host()
+            .await
             .storage(Storage::Memory)
             .build()
             .await
@@ -104,10 +110,7 @@ impl Target {
         // Without the cron trigger, which is a plugin that need not be there.
         let manifest = built::manifest().await.with_file_name("spin.no-cron.toml");
         let data = tempfile::tempdir().expect("a folder");
-        let port = {
-            let probe = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-            probe.local_addr().expect("an address").port()
-        };
+        let port = ports::free().await;
         let process = Command::new("spin")
             .args(["up", "--from"])
             .arg(&manifest)
@@ -128,13 +131,26 @@ impl Target {
                 _data: data,
             },
         );
-        for _ in 0..200 {
-            if target.client.get(target.uri("/")).await.is_ok() {
-                return target;
+        target.come_up(Duration::from_secs(20)).await;
+        target
+    }
+
+    /// Waits until it answers, and for so long at the most.
+    ///
+    /// # Panics
+    /// When it does not.
+    pub async fn come_up(&self, most: Duration) {
+        let answers = async {
+            while self.client.get(self.uri("/")).await.is_err() {
+                tokio::time::sleep(Duration::from_millis(20)).await;
             }
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-        panic!("spin up does not answer within 20 s");
+        };
+        let in_time = tokio::time::timeout(most, answers).await;
+        assert!(
+            in_time.is_ok(),
+            "{} does not answer within {most:?}",
+            self.name
+        );
     }
 
     /// A user that nobody has seen.

@@ -9,8 +9,8 @@ use talktime_store::{Settings, SpinKeyValue, SpinSqlite, SweepReport, Users, swe
 mod bindings {
     #![allow(missing_docs, clippy::pedantic, unused_qualifications, unsafe_code)]
     spin_sdk::wit_bindgen::generate!({
-        path: "../../wit/deps/spin-cron@3.0.0",
-        world: "spin-cron",
+        path: "../../wit",
+        world: "spin:cron/spin-cron@3.0.0",
         runtime_path: "spin_sdk::wit_bindgen::rt",
         generate_all,
     });

@@ -7,23 +7,16 @@ pub(crate) use self::{
 
 mod host {
     wasmtime::component::bindgen!({
-        path: [
-            "../../wit/deps/spin-key-value@3.0.0",
-            "../../wit/deps/spin-sqlite@3.1.0",
-            "../../wit/deps/spin-variables@3.0.0",
-            "../../wit/deps/wasi-keyvalue-2024-10-17",
-            "../../wit/deps/wasi-runtime-config-2024-09-27",
-            "../../wit/host",
-        ],
-        world: "talktime:host/host",
+        path: "../../wit",
+        world: "host",
         imports: { default: async | trappable },
     });
 }
 
 mod cron {
     wasmtime::component::bindgen!({
-        path: "../../wit/deps/spin-cron@3.0.0",
-        world: "spin-cron",
+        path: "../../wit",
+        world: "spin:cron/spin-cron@3.0.0",
         exports: { default: async },
     });
 }

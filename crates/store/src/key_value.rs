@@ -12,8 +12,8 @@ use crate::time::{HostTime, Time};
 mod bindings {
     #![allow(missing_docs, clippy::pedantic, unused_qualifications, unsafe_code)]
     spin_sdk::wit_bindgen::generate!({
-        path: ["../../wit/deps/wasi-keyvalue-2024-10-17", "../../wit/store"],
-        world: "talktime:store/documents",
+        path: "../../wit",
+        world: "documents",
         runtime_path: "spin_sdk::wit_bindgen::rt",
         generate_all,
     });
