@@ -1,104 +1,25 @@
 /** The Talktime session API for browser code. Everything here is also what `usage.js` is checked against. */
 
-export type Difficulty = 'beginner' | 'intermediate' | 'advanced';
+import type {
+  ClientReason,
+  EndAnswer,
+  HeartbeatAnswer,
+  StartAnswer,
+  StartBody,
+  StatusAnswer,
+  TokenAnswer,
+  TokenBody,
+} from './usage-wire.d.ts';
 
-/** Why a session is over, as the server says it. */
-export type EndReason = 'user_ended' | 'limit_reached' | 'timeout' | 'error' | 'stale';
+export type { ActiveSession, Difficulty, EndReason, LastSession, Timestamp as Instant } from './usage-wire.d.ts';
 
-/** An instant: RFC 3339, UTC, for example `2026-11-25T03:00:00Z`. */
-export type Instant = string;
-
-export interface ActiveSession {
-  sessionId: string;
-  startedAt: Instant;
-  lastHeartbeatAt?: Instant;
-  minutesUsed?: number;
-  topic?: string | null;
-  difficulty?: Difficulty | null;
-}
-
-export interface LastSession {
-  sessionId: string;
-  startedAt: Instant;
-  endedAt: Instant;
-  endReason: EndReason;
-  sessionMinutes: number;
-}
-
-export interface UsageStatus {
-  plan: string;
-  minutesUsed: number;
-  minutesRemaining: number;
-  minutesLimit: number;
-  /** A whole number, 0 to 100. */
-  percentUsed: number;
-  /** Exact: the time until the running session (or one that started now) will be stopped. */
-  secondsRemaining: number;
-  periodStart: Instant;
-  periodEnd: Instant;
-  hasActiveSession: boolean;
-  activeSessionMinutes: number;
-  activeSession?: ActiveSession | null;
-  lastSession?: LastSession | null;
-  /** There when five minutes or less are left. */
-  warning?: string | null;
-  /** Where to get more minutes. */
-  upgradeUrl?: string | null;
-  serverTime: Instant;
-}
-
-export interface StartRequest {
-  topic?: string;
-  difficulty?: Difficulty;
-  /** End the session that is running elsewhere, and start this one, in one step. */
-  takeover?: boolean;
-}
-
-export interface StartedSession {
-  sessionId: string;
-  startedAt: Instant;
-  minutesRemaining: number;
-  secondsRemaining: number;
-  heartbeatIntervalSeconds: number;
-}
-
-export interface Heartbeat {
-  /** Of this session. */
-  minutesUsed: number;
-  /** Of the whole period. */
-  totalMinutesUsed: number;
-  minutesRemaining: number;
-  secondsRemaining: number;
-  warning?: string | null;
-  /** There when the session is over. */
-  ended?: { endReason: EndReason; endedAt: Instant; sessionMinutes: number } | null;
-}
-
-export interface EndedSession {
-  sessionMinutes: number;
-  totalMinutesUsed: number;
-  minutesRemaining: number;
-  endReason: EndReason;
-  endedAt: Instant;
-}
-
-export interface RealtimeTokenRequest {
-  provider?: string;
-  model?: string;
-  voice?: string;
-  /** Refused with `no_active_session` if another session is the running one. */
-  sessionId?: string;
-}
-
-export interface RealtimeToken {
-  token: string;
-  provider: string;
-  model: string;
-  expiresAt: Instant;
-  minutesRemaining: number;
-  secondsRemaining: number;
-  connect: { url: string; method: string };
-}
+export type UsageStatus = StatusAnswer;
+export type StartRequest = StartBody;
+export type StartedSession = StartAnswer;
+export type Heartbeat = HeartbeatAnswer;
+export type EndedSession = EndAnswer;
+export type RealtimeTokenRequest = TokenBody;
+export type RealtimeToken = TokenAnswer;
 
 export interface RequestOptions {
   /** Where Talktime answers, without a slash at the end. Default: this page's own origin. */
@@ -118,7 +39,7 @@ export interface RequestOptions {
 
 export interface EndOptions extends RequestOptions {
   /** Default `user_ended`. */
-  reason?: 'user_ended' | 'error' | 'timeout';
+  reason?: ClientReason;
 }
 
 /** Everything that can go wrong comes as one of these. */
