@@ -35,7 +35,7 @@ after(() => Promise.all([...launched.values()].map(async (one) => (await one).cl
  * @param {(world: World) => Promise<void>} body
  */
 export function browserTest(name, body, options = {}) {
-  const { base = BASE, context: contextOptions, timeout = 60_000, withCache } = options;
+  const { base, context: contextOptions, timeout = 60_000, withCache } = { base: BASE, ...options };
   test(name, { skip: base ? false : skip || 'the address of its host is not set', timeout }, async () => {
     const context = await (await browser(withCache)).newContext(contextOptions);
     const world = new World(context, base);
