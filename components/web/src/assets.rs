@@ -1,4 +1,8 @@
 //! The files of `static/`, which are part of the component: looked up by exact name, so that no path can lead elsewhere.
+//!
+//! A file's address is its name, whichever folder it lies in. The addresses of the client modules are public, and other
+//! pages copy those modules into one folder of their own; so the modules import each other as neighbours
+//! (`./usage.js`), and the folders are free to follow what belongs together.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -32,7 +36,8 @@ pub fn find(path: &str) -> Option<Asset> {
     let page = PAGES.iter().find(|(address, _)| *address == path);
     let name = page.map_or_else(|| path.strip_prefix('/'), |(_, file)| Some(*file))?;
     let (content_type, cache_control, shared) = kind(name)?;
-    let file = Static::get(name)?;
+    let path = Static::iter().find(|path| name_of(path) == name)?;
+    let file = Static::get(&path)?;
     Some(Asset {
         etag: etag(&file.metadata.sha256_hash()),
         body: file.data,
@@ -40,6 +45,11 @@ pub fn find(path: &str) -> Option<Asset> {
         cache_control,
         shared,
     })
+}
+
+/// A path without its folders.
+fn name_of(path: &str) -> &str {
+    path.rsplit_once('/').map_or(path, |(_, name)| name)
 }
 
 /// Whether the copy that the client holds (`If-None-Match`) is this one. Weak comparison, as RFC 9110 has it for GET.
@@ -81,15 +91,21 @@ fn etag(hash: &[u8; 32]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
 
     #[test]
-    fn every_file_is_served_with_its_kind() {
-        for name in Static::iter() {
+    fn every_file_is_served_by_its_name_alone_with_its_kind() {
+        let mut names = HashSet::new();
+        for path in Static::iter() {
+            let name = name_of(&path).to_owned();
             assert!(
                 find(&format!("/{name}")).is_some(),
-                "{name} has no content type"
+                "{path} has no content type"
             );
+            assert!(names.insert(name), "{path} shares its name");
+            assert!(find(&format!("/{path}")).is_none(), "{path}");
         }
     }
 
@@ -149,6 +165,9 @@ mod tests {
             "/%2e%2e/Cargo.toml",
             "/..\\Cargo.toml",
             "/static/usage.js",
+            "/client/usage.js",
+            "/client/",
+            "/client",
             "/USAGE.JS",
             "/usage.js\0",
             "/Cargo.toml",

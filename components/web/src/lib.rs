@@ -1,5 +1,5 @@
-//! The usage elements, the client modules, the practice page and the operator's page: files, and what they need to know
-//! of the configuration. This component has no store, no secret and no network.
+//! The usage elements, the client modules, the practice page and the operator's page: files, and nothing but them. This
+//! component has no store, no secret and no network.
 
 mod assets;
 mod policy;
@@ -11,12 +11,9 @@ use http::header::{
     IF_NONE_MATCH, LOCATION,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
-use serde_json::json;
 use spin_sdk::http::{IntoResponse, Request};
 use talktime_http::log::Client;
-use talktime_http::{
-    Answer, Code, Misconfigured, Once, Problem, leave_in_one_write, respond, variable,
-};
+use talktime_http::{Answer, Code, Problem, leave_in_one_write, respond};
 
 /// On every answer, refusals included, beside what answers of all components have.
 const SECURITY_HEADERS: [(&str, &str); 2] = [
@@ -27,12 +24,10 @@ const SECURITY_HEADERS: [(&str, &str); 2] = [
     ("cross-origin-opener-policy", "same-origin"),
 ];
 
-const DEFAULT_UPGRADE_URL: &str = "/pricing";
-
 /// Answers a request. Only as wasm is it the entry point: natively its exported name would not link.
 #[cfg_attr(target_family = "wasm", spin_sdk::http_service)]
 pub async fn handle(request: Request) -> impl IntoResponse {
-    let outcome = route(request.method(), request.uri().path(), request.headers()).await;
+    let outcome = route(request.method(), request.uri().path(), request.headers());
     let mut response = respond(
         outcome,
         "/...",
@@ -57,10 +52,10 @@ pub async fn handle(request: Request) -> impl IntoResponse {
     response
 }
 
-async fn route(method: &Method, path: &str, headers: &HeaderMap) -> Result<Answer, Problem> {
+fn route(method: &Method, path: &str, headers: &HeaderMap) -> Result<Answer, Problem> {
     // This component is also what answers every path that no other component has, whatever the method.
     let asset = assets::find(path);
-    if asset.is_none() && !matches!(path, "/" | "/config.json") {
+    if asset.is_none() && path != "/" {
         return Err(Problem::not_found());
     }
     if !matches!(*method, Method::GET | Method::HEAD) {
@@ -71,11 +66,7 @@ async fn route(method: &Method, path: &str, headers: &HeaderMap) -> Result<Answe
         )
         .header(ALLOW, allowed));
     }
-    match asset {
-        Some(asset) => Ok(file(asset, headers)),
-        None if path == "/" => Ok(to_practice()),
-        None => config().await,
-    }
+    Ok(asset.map_or_else(to_practice, |asset| file(asset, headers)))
 }
 
 fn file(asset: assets::Asset, headers: &HeaderMap) -> Answer {
@@ -113,17 +104,4 @@ fn to_practice() -> Answer {
     Answer::empty(StatusCode::TEMPORARY_REDIRECT)
         .header(LOCATION, HeaderValue::from_static("/practice"))
         .header(CACHE_CONTROL, HeaderValue::from_static("no-cache"))
-}
-
-/// What the pages need to know of the configuration.
-async fn config() -> Result<Answer, Problem> {
-    static UPGRADE_URL: Once<String> = Once::new();
-    let upgrade_url = UPGRADE_URL
-        .get(async || {
-            let configured = variable("upgrade_url").await?;
-            Ok::<_, Misconfigured>(configured.unwrap_or_else(|| DEFAULT_UPGRADE_URL.to_owned()))
-        })
-        .await?;
-    let answer = Answer::ok(&json!({ "upgradeUrl": upgrade_url }))?;
-    Ok(answer.header(CACHE_CONTROL, HeaderValue::from_static("no-cache")))
 }

@@ -51,7 +51,7 @@ for (const [path, type, caching] of FILES) {
 }
 
 test('every answer is strict', { skip }, async () => {
-  for (const path of ['/practice', '/usage.js', '/nothing', '/', '/config.json']) {
+  for (const path of ['/practice', '/usage.js', '/nothing', '/']) {
     const { headers } = await get(path);
     const policy = headers['content-security-policy'];
     assert.match(policy, /^default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self' /);
@@ -81,14 +81,8 @@ test('the root leads to the practice page', { skip }, async () => {
   assert.equal(headers.location, '/practice');
 });
 
-test('the configuration is JSON', { skip }, async () => {
-  const { headers, body } = await get('/config.json');
-  assert.equal(headers['content-type'], 'application/json');
-  assert.equal(typeof JSON.parse(body).upgradeUrl, 'string');
-});
-
 const NOTHING = ['/nothing', '/usage', '/practice/', '/usage.js/', '/%75sage.js', '/../Cargo.toml', '/..%2f..%2fCargo.toml',
-  '/%2e%2e/spin.toml', '/static/usage.js', '//usage.js', '/.env', '/USAGE.JS', '/usage.js%00'];
+  '/%2e%2e/spin.toml', '/static/usage.js', '/client/usage.js', '//usage.js', '/.env', '/USAGE.JS', '/usage.js%00'];
 test('no other path gives a file', { skip }, async () => {
   for (const path of NOTHING) {
     const { status, headers, body } = await get(path);

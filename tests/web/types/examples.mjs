@@ -2,7 +2,7 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { compile } from 'svelte/compiler';
 
-const MODULES = '../../../../components/web/static/';
+const MODULES = '../../../../components/web/static/client/';
 const text = await readFile(new URL('../../../docs/web.md', import.meta.url), 'utf8');
 
 function example(language) {

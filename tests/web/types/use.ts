@@ -1,8 +1,8 @@
 // A TypeScript app's use of the modules. Compiled, never run; each `@ts-expect-error` is a mistake that must be caught.
 import type { SvelteHTMLElements } from 'svelte/elements';
-import type {} from '../../../components/web/static/usage-svelte.d.ts';
-import '../../../components/web/static/usage-bar.js';
-import '../../../components/web/static/usage-warning.js';
+import type {} from '../../../components/web/static/client/usage-svelte.d.ts';
+import '../../../components/web/static/client/usage-bar.js';
+import '../../../components/web/static/client/usage-warning.js';
 import {
   endSession,
   getRealtimeToken,
@@ -11,8 +11,8 @@ import {
   startSession,
   UsageError,
   type UsageStatus,
-} from '../../../components/web/static/usage.js';
-import { UsageSession } from '../../../components/web/static/usage-session.js';
+} from '../../../components/web/static/client/usage.js';
+import { UsageSession } from '../../../components/web/static/client/usage-session.js';
 
 export async function functions(): Promise<void> {
   const options = { baseUrl: 'https://talktime.example', getToken: async () => 'token', credentials: 'include' as const };

@@ -276,7 +276,7 @@ test('without storage, an end that did not arrive is tried again all the same', 
   const browser = new FakeBrowser();
   const server = new FakeServer();
   const environment = { ...browser.environment(), storage: undefined };
-  const { UsageSession } = await import('../../../components/web/static/usage-session.js');
+  const { UsageSession } = await import('../../../components/web/static/client/usage-session.js');
   const session = new UsageSession({ fetch: server.fetch, environment });
   await session.start();
   server.answers.end = [OFFLINE, OFFLINE, OFFLINE, ENDED];

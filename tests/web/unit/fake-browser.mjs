@@ -1,5 +1,5 @@
 // A browser for UsageSession: its clock, network, storage, locks and events are the test's.
-import { UsageSession } from '../../../components/web/static/usage-session.js';
+import { UsageSession } from '../../../components/web/static/client/usage-session.js';
 
 export const STATUS = {
   plan: 'free',

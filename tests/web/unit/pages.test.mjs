@@ -3,12 +3,13 @@ import assert from 'node:assert/strict';
 import { readdir, readFile } from 'node:fs/promises';
 import { spawnSync } from 'node:child_process';
 import { test } from 'node:test';
-import { UsageError } from '../../../components/web/static/usage.js';
-import { withoutGaps } from '../../../components/web/static/admin-charts.js';
-import { connectionText, endText, problemOf, takeoverText } from '../../../components/web/static/practice-words.js';
+import { UsageError } from '../../../components/web/static/client/usage.js';
+import { withoutGaps } from '../../../components/web/static/admin/admin-charts.js';
+import { connectionText, endText, problemOf, takeoverText } from '../../../components/web/static/practice/practice-words.js';
 import { STATUS } from './fake-browser.mjs';
 
 const STATIC = new URL('../../../components/web/static/', import.meta.url);
+const CLIENT = new URL('client/', STATIC);
 const jwt = (sub) => `x.${Buffer.from(JSON.stringify({ sub })).toString('base64url')}.y`;
 
 /** A tab at an address, with what it keeps. */
@@ -23,7 +24,7 @@ async function tab(hash, kept = new Map(), storage = true) {
       return sessionStorage;
     },
   });
-  const module = await import(`../../../components/web/static/page-token.js?${Math.random()}`);
+  const module = await import(`../../../components/web/static/practice/page-token.js?${Math.random()}`);
   return { kept, address, ...module };
 }
 
@@ -65,10 +66,10 @@ test('a day in which nobody talked is a day, too', () => {
   assert.equal(withoutGaps([], '2026-11-25T03:00:00Z').length, 30);
 });
 
-test('what is copied into an app is whole: the modules import only files that begin with “usage”', async () => {
-  const files = (await readdir(STATIC)).filter((name) => /^usage.*\.(js|d\.ts)$/.test(name));
+test('what is copied into an app is whole: the client modules import only each other', async () => {
+  const files = await readdir(CLIENT);
   for (const file of files) {
-    const text = await readFile(new URL(file, STATIC), 'utf8');
+    const text = await readFile(new URL(file, CLIENT), 'utf8');
     for (const [, target] of text.replaceAll(/^\/\/.*$/gm, '').matchAll(/from '\.\/([^']+)'|import '\.\/([^']+)'|new URL\('\.\/([^']+)'/g)) {
       if (target) assert.ok(files.includes(target), `${file} imports ${target}`);
     }
@@ -77,7 +78,7 @@ test('what is copied into an app is whole: the modules import only files that be
 });
 
 test('no page or module names a host: addresses come with the answers', async () => {
-  for (const file of (await readdir(STATIC)).filter((name) => /\.(js|html|css)$/.test(name))) {
+  for (const file of (await readdir(STATIC, { recursive: true })).filter((name) => /\.(js|html|css)$/.test(name))) {
     const text = await readFile(new URL(file, STATIC), 'utf8');
     const hosts = [...text.matchAll(/\b(?:https?|wss?):\/\/[^\s'"`)]+/g)].map(([host]) => host);
     const known = /^http:\/\/(www\.w3\.org\/2000\/svg|localhost\/|127\.0\.0\.1:3000\/api\/internal\/update-plan)/;
@@ -86,7 +87,7 @@ test('no page or module names a host: addresses come with the answers', async ()
 });
 
 test('Node: a session can be made, and holds nothing up', () => {
-  const script = `import { UsageSession } from '${new URL('usage-session.js', STATIC)}'; new UsageSession({ baseUrl: 'http://localhost:1' });`;
+  const script = `import { UsageSession } from '${new URL('usage-session.js', CLIENT)}'; new UsageSession({ baseUrl: 'http://localhost:1' });`;
   const { status, stderr, signal } = spawnSync(process.execPath, ['--input-type=module', '-e', script], { timeout: 10_000, encoding: 'utf8' });
   assert.equal(signal, null, 'it ends by itself');
   assert.equal(status, 0, stderr);

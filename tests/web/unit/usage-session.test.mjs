@@ -242,7 +242,7 @@ test('the token request names the running session', async () => {
 test('without storage, locks or a channel it works all the same', async () => {
   const page = await open();
   const environment = { ...page.browser.environment(), storage: undefined, locks: undefined, channel: undefined };
-  const { UsageSession } = await import('../../../components/web/static/usage-session.js');
+  const { UsageSession } = await import('../../../components/web/static/client/usage-session.js');
   const session = new UsageSession({ fetch: page.server.fetch, environment });
   await session.start();
   await session.end();

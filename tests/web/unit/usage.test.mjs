@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import * as usage from '../../../components/web/static/usage.js';
-import { levelOf, percentOf, safeUrl } from '../../../components/web/static/usage-credit.js';
-import { waitMs } from '../../../components/web/static/usage-retry.js';
-import { clockText, problemOf } from '../../../components/web/static/practice-words.js';
+import * as usage from '../../../components/web/static/client/usage.js';
+import { levelOf, percentOf, safeUrl } from '../../../components/web/static/client/usage-credit.js';
+import { waitMs } from '../../../components/web/static/client/usage-retry.js';
+import { clockText, problemOf } from '../../../components/web/static/practice/practice-words.js';
 import { BEAT, FakeServer, problem, STATUS } from './fake-browser.mjs';
 
 const { UsageError } = usage;

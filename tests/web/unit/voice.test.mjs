@@ -1,8 +1,8 @@
 // The order of things before a voice connects: the microphone, then the token.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { UsageError } from '../../../components/web/static/usage.js';
-import { Voice } from '../../../components/web/static/voice.js';
+import { UsageError } from '../../../components/web/static/client/usage.js';
+import { Voice } from '../../../components/web/static/practice/voice/voice.js';
 
 const refuse = (status, code, more = {}) => new UsageError({ status, code, message: code, ...more });
 

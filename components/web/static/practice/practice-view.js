@@ -29,15 +29,6 @@ const LAST_SECONDS = 60;
 let waitingForMicrophone = false;
 let problemPasses = false;
 
-/** @param {string} url */
-export function setUpgradeUrl(url) {
-  for (const element of [bar, warning]) {
-    element.upgradeUrl = url;
-    // A session that runs would end if this page were left.
-    element.upgradeTarget = '_blank';
-  }
-}
-
 export function chosenDifficulty() {
   const input = /** @type {HTMLInputElement | null} */ (document.querySelector('input[name="difficulty"]:checked'));
   return /** @type {import('./usage.js').Difficulty} */ (input?.value ?? 'beginner');

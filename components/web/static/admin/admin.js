@@ -1,6 +1,6 @@
 // @ts-check
 // The operator's page. The secret lives in one variable and goes nowhere but into a request header.
-/** @import { FoundUser, Overview, Sweep } from './admin-api.js' */
+/** @import { OverviewAnswer, SweepAnswer, UserAnswer } from './usage-wire.js' */
 
 import { bars, dailyChart, html, table, withoutGaps } from './admin-charts.js';
 import { minutesText } from './usage-credit.js';
@@ -88,7 +88,7 @@ async function attempt(button, work) {
 }
 
 async function showOverview() {
-  /** @type {Overview} */
+  /** @type {OverviewAnswer} */
   const overview = await call('GET', 'overview');
   draw(overview);
   const first = byId('overview').hidden;
@@ -99,7 +99,7 @@ async function showOverview() {
   if (first) byId('overview-title').focus();
 }
 
-/** @param {Overview} overview */
+/** @param {OverviewAnswer} overview */
 function draw(overview) {
   const { activeSessions, minutesByPlan, endedByReason, unmappedWebhooks, alarms, dailyMinutes } = overview;
   const minutes = minutesByPlan.reduce((sum, plan) => sum + plan.minutesUsed, 0);
@@ -166,7 +166,7 @@ function tile(count, words, bad) {
 }
 
 async function sweep() {
-  /** @type {Sweep} */
+  /** @type {SweepAnswer} */
   const result = await call('POST', 'alarm');
   byId('swept').textContent =
     `${result.swept} of ${result.due} swept: ${result.ended} ended, ${result.archived} archived, ` +
@@ -186,7 +186,7 @@ async function lookUp() {
   }
 }
 
-/** @param {FoundUser} user */
+/** @param {UserAnswer} user */
 function drawUser({ status, sessions, periods }) {
   const running = status.hasActiveSession ? `running now, ${minutesText(status.activeSessionMinutes)}` : 'not talking';
   // The rows are as they were written last; what runs is as it is now.
@@ -210,7 +210,7 @@ function drawUser({ status, sessions, periods }) {
       ['From (UTC)', 'To (UTC)', 'Plan', '#Used', '#Limit', 'Written (UTC)', 'State'],
       periods.map((one) => [time(one.periodStart), time(one.periodEnd), one.plan,
         isCurrent(one) ? status.minutesUsed : one.minutesUsed, one.minutesLimit,
-        one.syncedAt ? time(one.syncedAt) : 'not yet', one.archived ? 'archived' : 'current']),
+        time(one.syncedAt), one.archived ? 'archived' : 'current']),
       'No periods.',
     ),
   );

@@ -6,7 +6,6 @@ import { takeToken, useToken, userOf } from './page-token.js';
 import { rememberChoice, rememberedChoice } from './practice-form.js';
 import { connectionText, endText, lengthText, NO_TOKEN, problemOf } from './practice-words.js';
 import * as view from './practice-view.js';
-import { safeUrl } from './usage-credit.js';
 import { UsageSession } from './usage-session.js';
 import { Voice } from './voice.js';
 
@@ -181,16 +180,6 @@ function switchTo(other) {
   location.reload();
 }
 
-async function loadUpgradeUrl() {
-  try {
-    const { upgradeUrl } = await (await fetch('/config.json')).json();
-    if (safeUrl(upgradeUrl)) view.setUpgradeUrl(upgradeUrl);
-  } catch {
-    view.setUpgradeUrl('/pricing');
-  }
-}
-
-void loadUpgradeUrl();
 view.setChoice(rememberedChoice());
 view.draw(session);
 if (offered) offer(offered);
