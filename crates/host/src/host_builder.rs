@@ -11,27 +11,37 @@ use wasmtime::component::{Component, InstancePre};
 use wasmtime_wasi_http::{handler::ProxyHandler, p3::bindings::ServicePre};
 
 use crate::{
-    allowed_hosts::AllowedHosts,
-    app::{App, REQUESTS_AT_A_TIME_MAX, RunningComponent},
     bindings::SpinCronPre,
-    clock::Clock,
-    cron::{self, CronComponent},
-    engine,
+    data::{
+        files::{Files, Storage},
+        key_value::{KeyValue, KvBehaviour},
+    },
     error::HostError,
-    faults::{FaultPoint, Faults},
     files,
+    guest::{
+        engine,
+        instance::{ComponentShared, Instance, Mount, Shared},
+        linker,
+        logs::Logs,
+        outbound_http::OutboundHttp,
+        sqlite::DATABASE,
+    },
     host::{Host, Inner},
-    http_instances::HttpInstances,
-    instance::{ComponentShared, Instance, Mount, Shared},
-    key_value::{KeyValue, KvBehaviour},
-    linker,
-    logs::Logs,
-    manifest::{ComponentConfig, Manifest},
-    outbound_http::OutboundHttp,
-    routes::Router,
-    sqlite_host::DATABASE,
-    storage::{Files, Storage},
-    variables::{self, Variables},
+    manifest::{
+        ComponentConfig, Manifest,
+        allowed_hosts::AllowedHosts,
+        routes::Router,
+        variables::{self, Variables},
+    },
+    serve::{
+        app::{App, REQUESTS_AT_A_TIME_MAX, RunningComponent},
+        cron::{self, CronComponent},
+        instances::HttpInstances,
+    },
+    testbench::{
+        clock::Clock,
+        faults::{FaultPoint, Faults},
+    },
 };
 
 /// Says what a host is to be like. The defaults are a test's: private storage, no logs, no cron.

@@ -3,6 +3,11 @@
 //! Unknown keys are ignored where they cannot change what a component may do; a trigger or a source that
 //! this host cannot honour is an error, so that nothing is dropped in silence.
 
+pub(crate) mod allowed_hosts;
+pub(crate) mod routes;
+mod template;
+pub(crate) mod variables;
+
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},

@@ -4,7 +4,7 @@ use std::{
     collections::VecDeque,
     io,
     pin::Pin,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex},
     task::{Context, Poll},
 };
 
@@ -15,6 +15,8 @@ use wasmtime_wasi::{
     cli::{IsTerminal, StdoutStream},
     p2::{OutputStream, Pollable, StreamError, StreamResult},
 };
+
+use crate::lock::lock;
 
 /// Lines kept for [`crate::Host::logs`]; the oldest go first, so that a long run does not fill the memory.
 const LINES_KEPT_MAX: usize = 10_000;
@@ -53,11 +55,6 @@ impl Logs {
     pub(crate) fn all(&self) -> Vec<String> {
         lock(&self.lines).iter().cloned().collect()
     }
-}
-
-/// A poisoned lock only means that some other thread panicked; the data is whole at every unlock.
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The stdout or stderr of one instance.

@@ -13,8 +13,8 @@ use wasmtime_wasi::{
 
 use crate::{
     bindings::Host_,
-    clock::Clock,
-    instance::{ComponentShared, Glue, Instance},
+    guest::instance::{ComponentShared, Glue, Instance},
+    testbench::clock::Clock,
 };
 
 /// The longest real sleep of a guest under a virtual clock.

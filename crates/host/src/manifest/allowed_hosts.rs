@@ -5,7 +5,7 @@ use std::{net::IpAddr, ops::Range};
 use ipnet::IpNet;
 use url::{Host, Url};
 
-use crate::{
+use crate::manifest::{
     template::Template,
     variables::{VariableError, Variables},
 };

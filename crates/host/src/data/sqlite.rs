@@ -11,9 +11,8 @@ use rusqlite::{
 
 use crate::{
     bindings::spin::sqlite::sqlite::{Error, QueryResult, RowResult, Value},
-    key_value::RESULT_BYTES_MAX,
-    logs::lock,
-    storage::Files,
+    data::{files::Files, key_value::RESULT_BYTES_MAX},
+    lock::lock,
 };
 
 /// One `connection` of a guest: a SQLite connection of its own, made at its first use, as in Spin.

@@ -9,10 +9,12 @@ use crate::{
         Connection, Error, Host, HostConnection, HostConnectionWithStore, QueryResult, RowResult,
         Value,
     },
-    faults::CallKind,
-    instance::{Glue, Instance},
-    sqlite::{GuestConnection, Outcome},
-    streams::Batch,
+    data::sqlite::{GuestConnection, Outcome},
+    guest::{
+        instance::{Glue, Instance},
+        streams::Batch,
+    },
+    testbench::faults::CallKind,
 };
 
 /// The only database there is without a runtime configuration, as in Spin.

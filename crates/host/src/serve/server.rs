@@ -12,7 +12,10 @@ use tokio::{
 };
 use wasmtime_wasi_http::Error;
 
-use crate::{app::App, cron::CronSchedule, host::Host};
+use crate::{
+    host::Host,
+    serve::{app::App, cron::CronSchedule},
+};
 
 /// How long requests that are under way may take at shutdown.
 const DRAIN: Duration = Duration::from_secs(5);

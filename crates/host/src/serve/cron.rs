@@ -6,12 +6,14 @@ use chrono::Utc;
 use cron::Schedule;
 
 use crate::{
-    app::App,
     bindings::{SpinCronPre, cron_types},
     error::HostError,
-    instance::{ComponentShared, Instance},
-    linker,
+    guest::{
+        instance::{ComponentShared, Instance},
+        linker,
+    },
     manifest::Manifest,
+    serve::app::App,
 };
 
 /// The longest run of one tick. Spin has no limit; an endless loop ends here.

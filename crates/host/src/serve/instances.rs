@@ -16,7 +16,7 @@ use wasmtime_wasi_http::{
     p3::bindings::ServicePre,
 };
 
-use crate::{
+use crate::guest::{
     instance::{ComponentShared, Instance},
     linker,
 };

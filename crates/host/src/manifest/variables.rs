@@ -8,8 +8,10 @@ use std::{
 
 use crate::{
     error::HostError,
-    manifest::Manifest,
-    template::{Part, Template},
+    manifest::{
+        Manifest,
+        template::{Part, Template},
+    },
 };
 
 /// Spin's prefix of the environment variables that give values.

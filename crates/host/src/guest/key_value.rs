@@ -16,10 +16,12 @@ use crate::{
             store::{self, Bucket, Error, KeyResponse},
         },
     },
-    faults::CallKind,
-    instance::{ComponentShared, Glue, Instance},
-    key_value::{KeyValue, Swap},
-    streams::Batch,
+    data::key_value::{KeyValue, Swap},
+    guest::{
+        instance::{ComponentShared, Glue, Instance},
+        streams::Batch,
+    },
+    testbench::faults::CallKind,
 };
 
 type Guest<T, E = Error> = wasmtime::Result<Result<T, E>>;

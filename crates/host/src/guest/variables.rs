@@ -7,8 +7,8 @@ use crate::{
         spin::variables::variables::{self, Error},
         wasi::config::store as config,
     },
-    instance::{Glue, Instance},
-    variables::VariableError,
+    guest::instance::{Glue, Instance},
+    manifest::variables::VariableError,
 };
 
 impl variables::Host for Instance {}

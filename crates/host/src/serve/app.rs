@@ -14,10 +14,9 @@ use tokio::sync::Semaphore;
 use wasmtime_wasi_http::{WasiBody, handler::ProxyHandler};
 
 use crate::{
-    cron::CronComponent,
-    http_instances::HttpInstances,
-    instance::{ComponentShared, Shared},
-    routes::{Match, Router},
+    guest::instance::{ComponentShared, Shared},
+    manifest::routes::{Match, Router},
+    serve::{cron::CronComponent, instances::HttpInstances},
 };
 
 /// Requests in the guests at a time; the others wait. With 16 to an instance that is 32 instances for each component,

@@ -1,5 +1,5 @@
 use super::*;
-use crate::storage::{Files, Storage};
+use crate::data::files::{Files, Storage};
 
 fn check(behaviour: KvBehaviour, test: impl FnOnce(&KeyValue)) {
     let files = Files::open(&Storage::Memory).unwrap();

@@ -4,7 +4,7 @@ use std::{collections::HashMap, rc::Rc, sync::Mutex};
 
 use rusqlite::{Connection, named_params, params, types::Value};
 
-use crate::logs::lock;
+use crate::lock::lock;
 
 /// Spin's limit on what one call may give back, in bytes.
 pub(crate) const RESULT_BYTES_MAX: usize = 128 << 20;

@@ -1,6 +1,6 @@
 //! Spin's expressions: literal text with `{{ variable }}` in it.
 
-use crate::variables::VariableError;
+use crate::manifest::variables::VariableError;
 
 /// A parsed template.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -14,16 +14,18 @@ use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView, handler::TrapOrPanicError};
 
 use crate::{
-    clock::Clock,
-    faults::FaultPoint,
-    key_value::{Cas, KeyValue},
-    logs::{GuestOutput, Logs},
-    manifest::ComponentConfig,
-    outbound_http::OutboundHttp,
-    slots::Slots,
-    sqlite::GuestConnection,
-    storage::Files,
-    variables::Variables,
+    data::{
+        files::Files,
+        key_value::{Cas, KeyValue},
+        sqlite::GuestConnection,
+    },
+    guest::{
+        logs::{GuestOutput, Logs},
+        outbound_http::OutboundHttp,
+        slots::Slots,
+    },
+    manifest::{ComponentConfig, variables::Variables},
+    testbench::{clock::Clock, faults::FaultPoint},
 };
 
 /// What all instances of a host share.

@@ -11,9 +11,9 @@ use tokio::sync::Notify;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
 use crate::{
-    allowed_hosts::{AllowedHosts, chained_component},
-    app::App,
-    faults::{CallKind, FaultPoint},
+    manifest::allowed_hosts::{AllowedHosts, chained_component},
+    serve::app::App,
+    testbench::faults::{CallKind, FaultPoint},
 };
 
 /// Longest wait for a connection. Spin's own default is ten minutes, too long for anyone who waits at a desk.

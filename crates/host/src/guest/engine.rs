@@ -13,7 +13,7 @@ use wasmtime::{
     Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, component::Component,
 };
 
-use crate::{error::HostError, hex::hex, logs::lock};
+use crate::{error::HostError, hex::hex, lock::lock};
 
 /// How often a guest that computes gives the thread back. What stops it is a time limit outside of it.
 pub(crate) const EPOCH_MILLIS: u64 = 10;
