@@ -8,11 +8,9 @@ pub(crate) use self::{
 mod host {
     wasmtime::component::bindgen!({
         path: [
-            "../../wit/deps/spin-key-value@3.0.0",
             "../../wit/deps/spin-sqlite@3.1.0",
             "../../wit/deps/spin-variables@3.0.0",
             "../../wit/deps/wasi-keyvalue-2024-10-17",
-            "../../wit/deps/wasi-runtime-config-2024-09-27",
             "../../wit/host",
         ],
         world: "talktime:host/host",

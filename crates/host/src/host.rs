@@ -8,7 +8,6 @@ use std::{
 use bytes::Bytes;
 use http::{Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full};
-use tempfile::TempDir;
 use tokio::net::TcpListener;
 
 use crate::{
@@ -28,8 +27,6 @@ pub struct Host(pub(crate) Arc<Inner>);
 pub(crate) struct Inner {
     pub(crate) app: Arc<App>,
     pub(crate) schedules: std::sync::Mutex<Vec<cron::CronSchedule>>,
-    /// Folders that guests see, kept as long as the host.
-    pub(crate) _mounted: Vec<TempDir>,
 }
 
 impl Drop for Inner {

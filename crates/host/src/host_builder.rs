@@ -3,7 +3,7 @@
 use std::{
     collections::HashMap,
     path::{Path, PathBuf},
-    sync::{Arc, OnceLock, atomic::AtomicBool},
+    sync::{Arc, atomic::AtomicBool},
 };
 
 use tokio::sync::Semaphore;
@@ -17,10 +17,9 @@ use crate::{
         key_value::{KeyValue, KvBehaviour},
     },
     error::HostError,
-    files,
     guest::{
         engine,
-        instance::{ComponentShared, Instance, Mount, Shared},
+        instance::{ComponentShared, Instance, Shared},
         linker,
         logs::Logs,
         outbound_http::OutboundHttp,
@@ -188,29 +187,14 @@ impl HostBuilder {
             logs: Logs::new(self.print_guest_output),
             stopping: AtomicBool::new(false),
         });
-        let app_slot = Arc::new(OnceLock::new());
         let engine = engine::engine()?;
         let linker = linker::linker(&engine, &shared.clock).map_err(|error| HostError::Engine {
             message: format!("{error:#}"),
         })?;
         let mut components = HashMap::new();
-        let mut mounted = Vec::new();
         for (name, config) in &manifest.components {
-            let folder = files::copy(&manifest, name, config)?;
-            let mounts = folder.iter().map(|folder| Mount {
-                folder: folder.path().to_owned(),
-                guest_path: "/".to_owned(),
-            });
-            let component_shared = component_shared(
-                &manifest,
-                name,
-                config,
-                mounts.collect(),
-                &shared,
-                self.faults.as_ref(),
-                &app_slot,
-            )?;
-            mounted.extend(folder);
+            let component_shared =
+                component_shared(&manifest, name, config, &shared, self.faults.as_ref())?;
             let invalid = |error: wasmtime::Error| HostError::ComponentInvalid {
                 component: name.clone(),
                 message: format!("{error:#}"),
@@ -227,13 +211,10 @@ impl HostBuilder {
             limit: Semaphore::new(REQUESTS_AT_A_TIME_MAX),
             request_log: self.request_log,
         });
-        // Set nowhere else: the slot was made above.
-        let _ = app_slot.set(Arc::downgrade(&app));
         let schedules = if self.cron { schedules } else { Vec::new() };
         Ok(Host::new(Inner {
             app,
             schedules: std::sync::Mutex::new(schedules),
-            _mounted: mounted,
         }))
     }
 }
@@ -281,10 +262,8 @@ fn component_shared(
     manifest: &Manifest,
     name: &str,
     config: &ComponentConfig,
-    mounts: Vec<Mount>,
     shared: &Arc<Shared>,
     faults: Option<&Arc<dyn Faults>>,
-    app: &Arc<OnceLock<std::sync::Weak<App>>>,
 ) -> Result<Arc<ComponentShared>, HostError> {
     let invalid = |message| HostError::ManifestInvalid {
         path: manifest.path.clone(),
@@ -312,13 +291,11 @@ fn component_shared(
     let outbound = OutboundHttp {
         allowed: Arc::new(allowed),
         faults: point.clone(),
-        app: app.clone(),
         crash: Arc::default(),
     };
     Ok(Arc::new(ComponentShared {
         name: name.into(),
         config: config.clone(),
-        mounts,
         outbound,
         faults: point,
         host: shared.clone(),

@@ -68,10 +68,7 @@ impl Files {
 
     /// The connection that all key-value stores of a host share, as in Spin.
     pub(crate) fn key_value_connection(&self) -> rusqlite::Result<Connection> {
-        let connection = self.connect(key_value_file::NAME)?;
-        // For `rarray`, in the batch queries.
-        rusqlite::vtab::array::load_module(&connection)?;
-        Ok(connection)
+        self.connect(key_value_file::NAME)
     }
 
     /// A new connection to the ledger, as each of a guest's `open`s is.

@@ -1,8 +1,8 @@
 //! The key-value store: Spin's SQLite file, with the behaviour of the backend that is to be tested.
 
-use std::{collections::HashMap, rc::Rc, sync::Mutex};
+use std::{collections::HashMap, sync::Mutex};
 
-use rusqlite::{Connection, named_params, params, types::Value};
+use rusqlite::{Connection, params};
 
 use crate::lock::lock;
 
@@ -21,7 +21,7 @@ pub enum KvBehaviour {
     #[default]
     Sqlite,
     /// Spin's Redis backend: a swap is applied if nothing wrote the key since `current`, and reports `cas-failed`
-    /// always, also when it was applied. `increment` counts in decimal text.
+    /// always, also when it was applied.
     Redis,
     /// What the interface promises: versions are compared, a swap after nothing seen only inserts, and the answer is true.
     Correct,
@@ -119,97 +119,6 @@ impl KeyValue {
             }
         })
         .collect()
-    }
-
-    /// The keys that are there, with their values, in the file's order: absent ones are left out, as Spin does.
-    pub(crate) fn get_many(
-        &self,
-        store: &str,
-        keys: Vec<String>,
-    ) -> Result<Vec<(String, Option<Vec<u8>>)>> {
-        let connection = lock(&self.connection);
-        let sql =
-            "SELECT key, value FROM spin_key_value WHERE store=:store AND key IN rarray(:keys)";
-        let mut statement = connection.prepare_cached(sql).map_err(text)?;
-        let mut bytes = 0;
-        let rows = statement
-            .query_map(
-                named_params! {":store": store, ":keys": array(keys)},
-                |row| Ok((row.get::<_, String>(0)?, row.get::<_, Vec<u8>>(1)?)),
-            )
-            .map_err(text)?;
-        rows.map(|row| {
-            let (key, value) = row.map_err(text)?;
-            bytes += size_of::<(String, Option<Vec<u8>>)>() + key.len() + value.len();
-            if bytes > RESULT_BYTES_MAX {
-                Err(too_large())
-            } else {
-                Ok((key, Some(value)))
-            }
-        })
-        .collect()
-    }
-
-    pub(crate) fn set_many(&self, store: &str, pairs: &[(String, Vec<u8>)]) -> Result<()> {
-        let mut connection = lock(&self.connection);
-        let transaction = connection.transaction().map_err(text)?;
-        for (key, value) in pairs {
-            upsert(&transaction, store, key, value)?;
-        }
-        transaction.commit().map_err(text)?;
-        for (key, _) in pairs {
-            self.written(store, key);
-        }
-        Ok(())
-    }
-
-    pub(crate) fn delete_many(&self, store: &str, keys: Vec<String>) -> Result<()> {
-        let connection = lock(&self.connection);
-        for key in &keys {
-            self.written(store, key);
-        }
-        let sql = "DELETE FROM spin_key_value WHERE store=:store AND key IN rarray(:keys)";
-        connection
-            .prepare_cached(sql)
-            .and_then(|mut s| s.execute(named_params! {":store": store, ":keys": array(keys)}))
-            .map_err(text)?;
-        Ok(())
-    }
-
-    pub(crate) fn increment(&self, store: &str, key: &str, delta: i64) -> Result<i64> {
-        let mut connection = lock(&self.connection);
-        // Deferred, as in Spin: under other writers its upgrade fails with "database is locked".
-        let transaction = connection.transaction().map_err(text)?;
-        let old = match select(&transaction, store, key)? {
-            None => 0,
-            Some(bytes) => self.number(&bytes)?,
-        };
-        let new = old
-            .checked_add(delta)
-            .ok_or_else(|| "increment or decrement would overflow".to_owned())?;
-        let bytes = if self.behaviour == KvBehaviour::Redis {
-            new.to_string().into_bytes()
-        } else {
-            new.to_le_bytes().to_vec()
-        };
-        upsert(&transaction, store, key, &bytes)?;
-        transaction.commit().map_err(text)?;
-        self.written(store, key);
-        Ok(new)
-    }
-
-    fn number(&self, bytes: &[u8]) -> Result<i64> {
-        if self.behaviour == KvBehaviour::Redis {
-            let number = std::str::from_utf8(bytes)
-                .ok()
-                .and_then(|text| text.parse().ok());
-            return number.ok_or_else(|| "value is not an integer or out of range".to_owned());
-        }
-        // Spin panics here; an error says the same with less damage.
-        bytes
-            .try_into()
-            .map(i64::from_le_bytes)
-            .map_err(|_| "incorrect length".to_owned())
     }
 
     pub(crate) fn cas(&self, store: &str, key: &str, bucket: u32) -> Cas {
@@ -331,10 +240,6 @@ fn insert(connection: &Connection, cas: &Cas, value: &[u8]) -> Result<Swap> {
         .and_then(|mut s| s.execute(parameters))
         .map_err(text)?;
     Ok(if count == 1 { Swap::Done } else { Swap::Lost })
-}
-
-fn array(keys: Vec<String>) -> Rc<Vec<Value>> {
-    Rc::new(keys.into_iter().map(Value::from).collect())
 }
 
 fn limited(value: Option<Vec<u8>>) -> Result<Option<Vec<u8>>> {

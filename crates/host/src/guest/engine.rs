@@ -13,7 +13,7 @@ use wasmtime::{
     Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, component::Component,
 };
 
-use crate::{error::HostError, hex::hex, lock::lock};
+use crate::{error::HostError, lock::lock};
 
 /// How often a guest that computes gives the thread back. What stops it is a time limit outside of it.
 pub(crate) const EPOCH_MILLIS: u64 = 10;
@@ -114,7 +114,9 @@ fn cache_key(engine: &Engine, bytes: &[u8]) -> String {
     let mut sink = Sink(Sha256::new());
     engine.precompile_compatibility_hash().hash(&mut sink);
     sink.write(bytes);
-    hex(&sink.0.finalize()[..16])
+    let mut key = format!("{:x}", sink.0.finalize());
+    key.truncate(32);
+    key
 }
 
 fn read_cached(engine: &Engine, file: &Path) -> Option<Component> {

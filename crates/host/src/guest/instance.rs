@@ -1,16 +1,13 @@
 //! What one instance of a component carries: its grants, its open resources, its WASI context.
 
-use std::{
-    path::PathBuf,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
 };
 
 use tokio::sync::Notify;
 use wasmtime::component::{HasData, ResourceTable};
-use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
+use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView, handler::TrapOrPanicError};
 
 use crate::{
@@ -43,8 +40,6 @@ pub(crate) struct Shared {
 pub(crate) struct ComponentShared {
     pub(crate) name: Arc<str>,
     pub(crate) config: ComponentConfig,
-    /// The folder that the guest sees as `/`, if it has files.
-    pub(crate) mounts: Vec<Mount>,
     pub(crate) outbound: OutboundHttp,
     pub(crate) faults: FaultPoint,
     pub(crate) host: Arc<Shared>,
@@ -62,13 +57,6 @@ impl ComponentShared {
             );
         }
     }
-}
-
-/// A folder of the machine that a guest can read.
-#[derive(Clone, Debug)]
-pub(crate) struct Mount {
-    pub(crate) folder: PathBuf,
-    pub(crate) guest_path: String,
 }
 
 /// The data of one Wasmtime store.
@@ -91,12 +79,6 @@ impl Instance {
         // Sockets stay closed: a guest's only way out is HTTP, to the hosts that the manifest allows.
         wasi.socket_addr_check(|_, _| Box::pin(async { false }))
             .allow_ip_name_lookup(false);
-        for (name, value) in &component.config.environment {
-            wasi.env(name, value);
-        }
-        for mount in &component.mounts {
-            wasi.preopened_dir(&mount.folder, &mount.guest_path, FsPerms::ReadOnly)?;
-        }
         component.host.clock.install(&mut wasi);
         let wasi = wasi.build();
         let hooks = component.outbound.for_instance();

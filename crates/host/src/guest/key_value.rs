@@ -1,26 +1,19 @@
-//! The key-value interfaces as guests call them: grants, handles, faults. The work itself is in `key_value`.
+//! The key-value interface as guests call it: grants, handles, faults. The work itself is in `data::key_value`.
 //!
 //! The messages and the order of the checks are Spin's, and so is this: a swap does not free its handle in the
 //! host's table. An instance that lives long enough to swap 256 times is told `too many compare_and_swaps opened`.
 
 use std::sync::Arc;
 
-use wasmtime::component::{Accessor, FutureReader, Resource, StreamReader};
+use wasmtime::component::Resource;
 
 use crate::{
-    bindings::{
-        spin::key_value::key_value as v3,
-        wasi::keyvalue::{
-            atomics::{self, CasError},
-            batch,
-            store::{self, Bucket, Error, KeyResponse},
-        },
+    bindings::wasi::keyvalue::{
+        atomics::{self, CasError},
+        store::{self, Bucket, Error, KeyResponse},
     },
     data::key_value::{KeyValue, Swap},
-    guest::{
-        instance::{ComponentShared, Glue, Instance},
-        streams::Batch,
-    },
+    guest::instance::{ComponentShared, Instance},
     testbench::faults::CallKind,
 };
 
@@ -154,47 +147,6 @@ impl store::HostBucket for Instance {
     }
 }
 
-impl batch::Host for Instance {
-    async fn get_many(
-        &mut self,
-        bucket: Resource<Bucket>,
-        keys: Vec<String>,
-    ) -> Guest<Vec<(String, Option<Vec<u8>>)>> {
-        if keys.is_empty() {
-            return Ok(self.bucket(bucket.rep()).map(|_| Vec::new()));
-        }
-        let detail = keys.join(",");
-        self.on_bucket(bucket.rep(), CallKind::KvBatch, &detail, |kv, store| {
-            kv.get_many(store, keys)
-        })
-        .await
-    }
-
-    async fn set_many(
-        &mut self,
-        bucket: Resource<Bucket>,
-        pairs: Vec<(String, Vec<u8>)>,
-    ) -> Guest<()> {
-        let detail = pairs
-            .iter()
-            .map(|(key, _)| key.as_str())
-            .collect::<Vec<_>>()
-            .join(",");
-        self.on_bucket(bucket.rep(), CallKind::KvBatch, &detail, |kv, store| {
-            kv.set_many(store, &pairs)
-        })
-        .await
-    }
-
-    async fn delete_many(&mut self, bucket: Resource<Bucket>, keys: Vec<String>) -> Guest<()> {
-        let detail = keys.join(",");
-        self.on_bucket(bucket.rep(), CallKind::KvBatch, &detail, |kv, store| {
-            kv.delete_many(store, keys)
-        })
-        .await
-    }
-}
-
 impl atomics::HostCas for Instance {
     async fn new(
         &mut self,
@@ -224,11 +176,10 @@ impl atomics::HostCas for Instance {
 }
 
 impl atomics::Host for Instance {
-    async fn increment(&mut self, bucket: Resource<Bucket>, key: String, delta: i64) -> Guest<i64> {
-        self.on_bucket(bucket.rep(), CallKind::KvIncrement, &key, |kv, store| {
-            kv.increment(store, &key, delta)
-        })
-        .await
+    async fn increment(&mut self, _: Resource<Bucket>, _: String, _: i64) -> Guest<i64> {
+        Ok(Err(Error::Other(
+            "increment is not supported by this host".to_owned(),
+        )))
     }
 
     async fn swap(&mut self, cas: Resource<atomics::Cas>, value: Vec<u8>) -> Guest<(), CasError> {
@@ -265,120 +216,5 @@ impl Instance {
             return CasError::StoreError(Error::Other(message));
         }
         CasError::CasFailed(Resource::new_own(number))
-    }
-}
-
-impl v3::Host for Instance {}
-
-impl v3::HostStore for Instance {
-    async fn drop(&mut self, store: Resource<v3::Store>) -> wasmtime::Result<()> {
-        self.stores.remove(store.rep());
-        Ok(())
-    }
-}
-
-/// One operation on a store of the asynchronous interface, with the faults around it.
-async fn on_store<T, R>(
-    accessor: &Accessor<T, Glue>,
-    store: &Resource<v3::Store>,
-    kind: CallKind,
-    detail: &str,
-    work: impl FnOnce(&KeyValue, &str) -> Result<R, String>,
-) -> Guest<R, v3::Error> {
-    let handle = store.rep();
-    let bucket = accessor.with(|mut access| access.get().bucket(handle));
-    let Ok((label, component)) = bucket else {
-        return Ok(Err(v3::Error::NoSuchStore));
-    };
-    let key_value = &component.host.key_value;
-    let effect = async || blocking(|| work(key_value, &label)).map_err(v3::Error::Other);
-    component
-        .faults
-        .around(kind, detail, v3::Error::Other, effect)
-        .await
-}
-
-impl<T: Send> v3::HostStoreWithStore<T> for Glue {
-    async fn open(
-        accessor: &Accessor<T, Self>,
-        label: String,
-    ) -> Guest<Resource<v3::Store>, v3::Error> {
-        let point = accessor.with(|mut access| access.get().component.faults.clone());
-        let open = async || {
-            accessor.with(|mut access| {
-                let instance = access.get();
-                if !instance.grant(&label) {
-                    return Err(v3::Error::AccessDenied);
-                }
-                let number = instance.stores.push(label.clone());
-                number
-                    .map(Resource::new_own)
-                    .map_err(|_| v3::Error::StoreTableFull)
-            })
-        };
-        point
-            .around(CallKind::KvOpen, &label, v3::Error::Other, open)
-            .await
-    }
-
-    async fn get(
-        accessor: &Accessor<T, Self>,
-        store: Resource<v3::Store>,
-        key: String,
-    ) -> Guest<Option<Vec<u8>>, v3::Error> {
-        on_store(accessor, &store, CallKind::KvGet, &key, |kv, label| {
-            kv.get(label, &key)
-        })
-        .await
-    }
-
-    async fn set(
-        accessor: &Accessor<T, Self>,
-        store: Resource<v3::Store>,
-        key: String,
-        value: Vec<u8>,
-    ) -> Guest<(), v3::Error> {
-        on_store(accessor, &store, CallKind::KvSet, &key, |kv, label| {
-            kv.set(label, &key, &value)
-        })
-        .await
-    }
-
-    async fn delete(
-        accessor: &Accessor<T, Self>,
-        store: Resource<v3::Store>,
-        key: String,
-    ) -> Guest<(), v3::Error> {
-        on_store(accessor, &store, CallKind::KvDelete, &key, |kv, label| {
-            kv.delete(label, &key)
-        })
-        .await
-    }
-
-    async fn exists(
-        accessor: &Accessor<T, Self>,
-        store: Resource<v3::Store>,
-        key: String,
-    ) -> Guest<bool, v3::Error> {
-        on_store(accessor, &store, CallKind::KvExists, &key, |kv, label| {
-            kv.exists(label, &key)
-        })
-        .await
-    }
-
-    async fn get_keys(
-        accessor: &Accessor<T, Self>,
-        store: Resource<v3::Store>,
-    ) -> wasmtime::Result<(StreamReader<String>, FutureReader<Result<(), v3::Error>>)> {
-        let keys = on_store(accessor, &store, CallKind::KvKeys, "", KeyValue::keys).await?;
-        let (keys, end) = match keys {
-            Ok(keys) => (keys, Ok(())),
-            Err(error) => (Vec::new(), Err(error)),
-        };
-        accessor.with(|mut access| {
-            let keys = StreamReader::new(&mut access, Batch::new(keys))?;
-            let end = FutureReader::new(&mut access, async move { wasmtime::error::Ok(end) })?;
-            Ok((keys, end))
-        })
     }
 }

@@ -1,18 +1,14 @@
 //! HTTP from guests to the world: only to the hosts that the manifest allows, and never without a time limit.
 
-use std::{
-    sync::{Arc, OnceLock, Weak},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
-use http::{Request, Response, Uri};
+use http::{Request, Response};
 use http_body_util::BodyExt;
 use tokio::sync::Notify;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
 use crate::{
-    manifest::allowed_hosts::{AllowedHosts, chained_component},
-    serve::app::App,
+    manifest::allowed_hosts::AllowedHosts,
     testbench::faults::{CallKind, FaultPoint},
 };
 
@@ -27,8 +23,6 @@ const BYTES_SECONDS_MAX: u64 = 60;
 pub(crate) struct OutboundHttp {
     pub(crate) allowed: Arc<AllowedHosts>,
     pub(crate) faults: FaultPoint,
-    /// The application, for requests to itself; set once it is whole.
-    pub(crate) app: Arc<OnceLock<Weak<App>>>,
     /// Stops the instance: WASI's hooks have no way to trap.
     pub(crate) crash: Arc<Notify>,
 }
@@ -67,30 +61,8 @@ impl OutboundHttp {
         request: Request<WasiBody>,
         options: Option<RequestOptions>,
     ) -> Answer {
-        // A relative URL comes with an empty host.
-        let host = request.uri().host().unwrap_or_default().to_owned();
-        let is_self = host.is_empty() || host == "self.alt";
-        let is_allowed = if is_self {
-            self.allowed.allows_self()
-        } else {
-            self.allowed.allows(&request.uri().to_string())
-        };
-        if !is_allowed {
+        if !self.allowed.allows(&request.uri().to_string()) {
             return Err(Error::HttpRequestDenied);
-        }
-        if is_self || chained_component(&host).is_some() {
-            let app = self
-                .app
-                .get()
-                .and_then(Weak::upgrade)
-                .ok_or(Error::DestinationUnavailable)?;
-            let response = if is_self {
-                app.answer_self(with_host(request, "localhost")?).await
-            } else {
-                app.answer_chained(chained_component(&host).unwrap_or_default(), request)
-                    .await
-            };
-            return Ok((response, Box::new(async { Ok(()) })));
         }
         let bounded = |asked: Option<Duration>, seconds_max: u64| {
             let max = Duration::from_secs(seconds_max);
@@ -110,22 +82,6 @@ impl OutboundHttp {
             .map_err(|_| Error::ConnectionTimeout)??;
         Ok((response.map(BodyExt::boxed_unsync), Box::new(done)))
     }
-}
-
-fn with_host(mut request: Request<WasiBody>, host: &str) -> Result<Request<WasiBody>, Error> {
-    let path = request
-        .uri()
-        .path_and_query()
-        .map_or("/", http::uri::PathAndQuery::as_str);
-    let uri = Uri::builder()
-        .scheme("http")
-        .authority(host)
-        .path_and_query(path);
-    *request.uri_mut() = uri.build().map_err(|_| Error::HttpRequestUriInvalid)?;
-    if let Ok(value) = host.parse() {
-        request.headers_mut().insert(http::header::HOST, value);
-    }
-    Ok(request)
 }
 
 impl WasiHttpHooks for OutboundHttp {

@@ -1,4 +1,4 @@
-//! The SQLite interface as guests call it: grants, handles, faults. The work itself is in `sqlite`.
+//! The SQLite interface as guests call it: grants, handles, faults. The work itself is in `data::sqlite`.
 
 use std::sync::Arc;
 

@@ -1,12 +1,9 @@
-//! The variables interfaces as guests call them: Spin's own, and `wasi:config`.
+//! The variables interface as guests call it.
 
 use wasmtime::component::Accessor;
 
 use crate::{
-    bindings::{
-        spin::variables::variables::{self, Error},
-        wasi::config::store as config,
-    },
+    bindings::spin::variables::variables::{self, Error},
     guest::instance::{Glue, Instance},
     manifest::variables::VariableError,
 };
@@ -29,41 +26,5 @@ impl<T: Send> variables::HostWithStore<T> for Glue {
                 VariableError::Provider(message) => Error::Provider(message),
                 VariableError::InvalidTemplate(_) => Error::Other(error.to_string()),
             }))
-    }
-}
-
-impl config::Host for Instance {
-    async fn get(
-        &mut self,
-        key: String,
-    ) -> wasmtime::Result<Result<Option<String>, config::Error>> {
-        Ok(
-            match self
-                .component
-                .host
-                .variables
-                .resolve(&self.component.name, &key)
-            {
-                Ok(value) => Ok(Some(value)),
-                Err(VariableError::Undefined(_) | VariableError::InvalidName(_)) => Ok(None),
-                Err(error) => Err(config_error(error)),
-            },
-        )
-    }
-
-    async fn get_all(&mut self) -> wasmtime::Result<Result<Vec<(String, String)>, config::Error>> {
-        Ok(self
-            .component
-            .host
-            .variables
-            .resolve_all(&self.component.name)
-            .map_err(config_error))
-    }
-}
-
-fn config_error(error: VariableError) -> config::Error {
-    match error {
-        VariableError::Provider(message) => config::Error::Upstream(message),
-        other => config::Error::Io(other.to_string()),
     }
 }

@@ -5,10 +5,7 @@ use std::borrow::Cow;
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use routefinder::{Captures, Router as Finder};
 
-use crate::{
-    error::HostError,
-    manifest::{Manifest, RouteConfig},
-};
+use crate::{error::HostError, manifest::Manifest};
 
 /// The routes of an application.
 pub(crate) struct Router {
@@ -29,10 +26,8 @@ pub(crate) struct Match<'a> {
     pub(crate) component: &'a str,
     based: &'a str,
     raw: &'a str,
-    /// `path-match-NAME` headers.
-    named: Vec<(String, String)>,
     /// What the wildcard stands for, with its slash.
-    rest: Cow<'a, str>,
+    rest: Cow<'static, str>,
 }
 
 impl Router {
@@ -44,31 +39,26 @@ impl Router {
         };
         let mut routes: Vec<Route> = Vec::new();
         for trigger in &manifest.http_triggers {
-            match &trigger.route {
-                RouteConfig::Private { private: true } => {}
-                RouteConfig::Private { private: false } => {
-                    let message = format!(
-                        "route of `{}` must be a string pattern or {{ private = true }}",
-                        trigger.component
-                    );
-                    return Err(invalid(message));
-                }
-                RouteConfig::Pattern(raw) => {
-                    let based = if raw.starts_with('/') {
-                        raw.clone()
-                    } else {
-                        format!("/{raw}")
-                    };
-                    let based = based.strip_suffix('/').unwrap_or(&based).to_owned();
-                    // Of two triggers with the same route the later one counts.
-                    routes.retain(|route| route.raw != *raw);
-                    routes.push(Route {
-                        component: trigger.component.clone(),
-                        based,
-                        raw: raw.clone(),
-                    });
-                }
+            let raw = &trigger.route;
+            // Spin has names for segments, and headers for what they match; nothing here reads them.
+            if raw.split('/').any(|part| part.starts_with([':', '*'])) {
+                return Err(invalid(format!(
+                    "route {raw:?}: this host knows no segments but literal ones, and /... at the end"
+                )));
             }
+            let based = if raw.starts_with('/') {
+                raw.clone()
+            } else {
+                format!("/{raw}")
+            };
+            let based = based.strip_suffix('/').unwrap_or(&based).to_owned();
+            // Of two triggers with the same route the later one counts.
+            routes.retain(|route| route.raw != *raw);
+            routes.push(Route {
+                component: trigger.component.clone(),
+                based,
+                raw: raw.clone(),
+            });
         }
         let mut finder = Finder::new();
         for route in routes {
@@ -86,17 +76,12 @@ impl Router {
 
     pub(crate) fn find<'a>(&'a self, path: &'a str) -> Option<Match<'a>> {
         let found = self.finder.best_match(path)?;
-        let captures = found.captures();
-        let rest = trailing(&captures, path);
+        let rest = trailing(&found.captures(), path);
         let route: &'a Route = found.handler();
         Some(Match {
             component: &route.component,
             based: &route.based,
             raw: &route.raw,
-            named: captures
-                .iter()
-                .map(|(name, value)| (name.to_owned(), value.to_owned()))
-                .collect(),
             rest,
         })
     }
@@ -124,17 +109,6 @@ fn trailing(captures: &Captures<'_, '_>, path: &str) -> Cow<'static, str> {
 }
 
 impl<'a> Match<'a> {
-    /// A request from another component of the application: service chaining.
-    pub(crate) fn chained(component: &'a str, path: &'a str) -> Self {
-        Self {
-            component,
-            based: "/...",
-            raw: "/...",
-            named: Vec::new(),
-            rest: Cow::Borrowed(path),
-        }
-    }
-
     /// Adds the `spin-*` headers. Values that a header cannot hold are left out.
     pub(crate) fn add_headers(
         &self,
@@ -167,13 +141,6 @@ impl<'a> Match<'a> {
         add("spin-raw-component-route", self.raw);
         add("spin-component-route", without_wildcard(self.raw));
         add("spin-client-addr", &client);
-        for (name, value) in &self.named {
-            let name = format!(
-                "spin-path-match-{}",
-                name.replace('_', "-").to_ascii_lowercase()
-            );
-            add(&name, value);
-        }
     }
 }
 
@@ -182,7 +149,7 @@ mod tests {
     use super::*;
     use std::path::Path;
 
-    fn router(routes: &[(&str, &str)]) -> Router {
+    fn parse(routes: &[(&str, &str)]) -> Result<Router, HostError> {
         let mut text = "spin_manifest_version = 2\n[application]\nname = \"x\"\n".to_owned();
         for (route, component) in routes {
             text += &[
@@ -197,7 +164,11 @@ mod tests {
         for component in ["a", "b", "c"] {
             text += &["[component.", component, "]\nsource = \"x.wasm\"\n"].concat();
         }
-        Router::new(&Manifest::parse(&text, Path::new("/app/spin.toml")).unwrap()).unwrap()
+        Router::new(&Manifest::parse(&text, Path::new("/app/spin.toml")).unwrap())
+    }
+
+    fn router(routes: &[(&str, &str)]) -> Router {
+        parse(routes).unwrap_or_else(|error| panic!("{error}"))
     }
 
     fn check(routes: &[(&str, &str)], path: &str, expected: Option<(&str, &str)>) {
@@ -223,14 +194,21 @@ mod tests {
         check(&routes, "/api/exact", Some(("c", "")));
         check(&routes, "/api/exact/x", Some(("b", "/exact/x")));
         check(&[("\"/api/\"", "a")], "/api", Some(("a", "")));
-        check(&[("{ private = true }", "a")], "/", None);
         check(&[("\"/x\"", "a"), ("\"/x\"", "b")], "/x", Some(("b", "")));
         check(&[("\"/x\"", "a")], "/y", None);
     }
 
     #[test]
+    fn names_and_other_wildcards_are_refused() {
+        for route in ["\"/users/:user_id/...\"", "\"/api/*\""] {
+            let error = parse(&[(route, "a")]).err().unwrap().to_string();
+            assert!(error.contains("no segments but literal ones"), "{error}");
+        }
+    }
+
+    #[test]
     fn gives_spins_headers() {
-        let router = router(&[("\"/users/:user_id/...\"", "a")]);
+        let router = router(&[("\"/users/...\"", "a")]);
         let uri: Uri = "http://h.example/users/42/x?q=1".parse().unwrap();
         let mut headers = HeaderMap::new();
         headers.insert("host", HeaderValue::from_static("h.example"));
@@ -250,12 +228,11 @@ mod tests {
                 "host: h.example",
                 "spin-base-path: /",
                 "spin-client-addr: 1.2.3.4:5",
-                "spin-component-route: /users/:user_id",
+                "spin-component-route: /users",
                 "spin-full-url: http://h.example/users/42/x?q=1",
-                "spin-matched-route: /users/:user_id/...",
-                "spin-path-info: /x",
-                "spin-path-match-user-id: 42",
-                "spin-raw-component-route: /users/:user_id/...",
+                "spin-matched-route: /users/...",
+                "spin-path-info: /42/x",
+                "spin-raw-component-route: /users/...",
             ]
         );
     }

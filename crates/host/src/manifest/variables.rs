@@ -118,19 +118,6 @@ impl Variables {
         self.resolve_template(template)
     }
 
-    pub(crate) fn resolve_all(
-        &self,
-        component: &str,
-    ) -> Result<Vec<(String, String)>, VariableError> {
-        let Some(templates) = self.components.get(component) else {
-            return Ok(Vec::new());
-        };
-        templates
-            .iter()
-            .map(|(name, template)| Ok((name.clone(), self.resolve_template(template)?)))
-            .collect()
-    }
-
     pub(crate) fn resolve_template(&self, template: &Template) -> Result<String, VariableError> {
         let mut text = String::new();
         for part in &template.parts {

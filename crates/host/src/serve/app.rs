@@ -1,11 +1,6 @@
 //! A whole application: its routes, its components, and the way of a request through both.
 
-use std::{
-    collections::HashMap,
-    net::{Ipv4Addr, SocketAddr},
-    sync::Arc,
-    time::Instant,
-};
+use std::{collections::HashMap, net::SocketAddr, sync::Arc, time::Instant};
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode, Uri, header, uri::Authority};
@@ -15,7 +10,7 @@ use wasmtime_wasi_http::{WasiBody, handler::ProxyHandler};
 
 use crate::{
     guest::instance::{ComponentShared, Shared},
-    manifest::routes::{Match, Router},
+    manifest::routes::Router,
     serve::{cron::CronComponent, instances::HttpInstances},
 };
 
@@ -25,9 +20,6 @@ pub(crate) const REQUESTS_AT_A_TIME_MAX: usize = 512;
 
 /// Spin's own paths.
 const WELL_KNOWN: &str = "/.well-known/spin/";
-
-/// What a chained component sees as its client, as in Spin.
-const CHAINED_CLIENT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
 
 /// A running application.
 pub(crate) struct App {
@@ -72,23 +64,6 @@ impl App {
         response
     }
 
-    /// Answers a component's request to the application itself. It holds no permit of its own: its caller has one.
-    pub(crate) async fn answer_self(&self, request: Request<WasiBody>) -> Response<WasiBody> {
-        self.route(request, CHAINED_CLIENT).await
-    }
-
-    /// Answers a component's request to another component.
-    pub(crate) async fn answer_chained(
-        &self,
-        component: &str,
-        mut request: Request<WasiBody>,
-    ) -> Response<WasiBody> {
-        request.headers_mut().remove(header::HOST);
-        let path = request.uri().path().to_owned();
-        self.run(request, &Match::chained(component, &path), CHAINED_CLIENT)
-            .await
-    }
-
     async fn route(
         &self,
         mut request: Request<WasiBody>,
@@ -111,15 +86,6 @@ impl App {
             Ok(uri) => *request.uri_mut() = uri,
             Err(message) => return text(StatusCode::BAD_REQUEST, message),
         }
-        self.run(request, &found, client).await
-    }
-
-    async fn run(
-        &self,
-        mut request: Request<WasiBody>,
-        found: &Match<'_>,
-        client: SocketAddr,
-    ) -> Response<WasiBody> {
         let Some(component) = self.components.get(found.component) else {
             return text(StatusCode::NOT_FOUND, "");
         };

@@ -42,10 +42,6 @@ pub enum CallKind {
     KvExists,
     /// List all keys; the detail is empty.
     KvKeys,
-    /// Read, write or delete several keys; the detail is the keys, joined by commas.
-    KvBatch,
-    /// Add to a counter.
-    KvIncrement,
     /// Read a key for a compare-and-swap.
     KvCurrent,
     /// The swap of a compare-and-swap.
