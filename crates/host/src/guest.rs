@@ -2,6 +2,7 @@
 //!
 //! Grants, handles and faults are checked here, at the call; the work itself is in `data` and `manifest`.
 
+pub(crate) mod compiled;
 pub(crate) mod engine;
 pub(crate) mod instance;
 pub(crate) mod key_value;

@@ -2,12 +2,12 @@
 
 use std::{
     collections::HashMap,
-    path::{Path, PathBuf},
+    path::Path,
     sync::{Arc, atomic::AtomicBool},
 };
 
 use tokio::sync::Semaphore;
-use wasmtime::component::{Component, InstancePre};
+use wasmtime::component::InstancePre;
 use wasmtime_wasi_http::{handler::ProxyHandler, p3::bindings::ServicePre};
 
 use crate::{
@@ -18,7 +18,7 @@ use crate::{
     },
     error::HostError,
     guest::{
-        engine,
+        compiled, engine,
         instance::{ComponentShared, Instance, Shared},
         linker,
         logs::Logs,
@@ -55,6 +55,7 @@ pub struct HostBuilder {
     request_log: bool,
     print_guest_output: bool,
     cron: bool,
+    progress: bool,
 }
 
 impl HostBuilder {
@@ -74,6 +75,7 @@ impl HostBuilder {
             request_log: false,
             print_guest_output: false,
             cron: false,
+            progress: false,
         })
     }
 
@@ -159,6 +161,13 @@ impl HostBuilder {
         self
     }
 
+    /// Says on stderr what a first start waits for.
+    #[must_use]
+    pub fn progress(mut self, on: bool) -> Self {
+        self.progress = on;
+        self
+    }
+
     /// Compiles and links all components, and opens the storage.
     ///
     /// # Errors
@@ -171,7 +180,7 @@ impl HostBuilder {
         check_required(&manifest, &variables)?;
         let router = Router::new(&manifest)?;
         let schedules = cron::schedules(&manifest)?;
-        let compiled = compile_all(&manifest).await?;
+        let compiled = compiled::load(&manifest, self.progress).await?;
         let files = Arc::new(Files::open(&self.storage)?);
         let connection = files
             .key_value_connection()
@@ -232,30 +241,6 @@ fn check_required(manifest: &Manifest, variables: &Variables) -> Result<(), Host
             first.to_ascii_uppercase()
         ),
     })
-}
-
-/// Compiles the components side by side: it is the slow part of a first start.
-async fn compile_all(manifest: &Manifest) -> Result<HashMap<String, Component>, HostError> {
-    let cache = engine::cache_folder(&manifest.folder);
-    let tasks: Vec<_> = manifest
-        .components
-        .iter()
-        .map(|(name, config)| {
-            let (name, path, cache): (_, PathBuf, _) =
-                (name.clone(), manifest.wasm_path(config), cache.clone());
-            tokio::task::spawn_blocking(move || {
-                engine::load(&name, &path, &cache).map(|component| (name, component))
-            })
-        })
-        .collect();
-    let mut compiled = HashMap::new();
-    for task in tasks {
-        let (name, component) = task.await.map_err(|error| HostError::Engine {
-            message: error.to_string(),
-        })??;
-        compiled.insert(name, component);
-    }
-    Ok(compiled)
 }
 
 fn component_shared(
