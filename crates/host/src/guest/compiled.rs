@@ -31,7 +31,7 @@ pub(crate) async fn load(
         let (name, path) = (name.clone(), manifest.wasm_path(config));
         readers.spawn_blocking(move || {
             let wasm = Wasm::read(&engine, name, path, &cache)?;
-            Ok((wasm.find(&engine), wasm))
+            Ok::<_, HostError>((wasm.find(&engine), wasm))
         });
     }
     let mut components = HashMap::new();
