@@ -52,10 +52,9 @@ pub struct HostBuilder {
     behaviour: KvBehaviour,
     clock: Clock,
     faults: Option<Arc<dyn Faults>>,
-    request_log: bool,
+    verbose: bool,
     print_guest_output: bool,
     cron: bool,
-    progress: bool,
 }
 
 impl HostBuilder {
@@ -72,10 +71,9 @@ impl HostBuilder {
             behaviour: KvBehaviour::default(),
             clock: Clock::System,
             faults: None,
-            request_log: false,
+            verbose: false,
             print_guest_output: false,
             cron: false,
-            progress: false,
         })
     }
 
@@ -140,10 +138,10 @@ impl HostBuilder {
         self
     }
 
-    /// Prints one line for each request to stdout.
+    /// Prints what a first start waits for to stderr, and one line for each request to stdout.
     #[must_use]
-    pub fn request_log(mut self, on: bool) -> Self {
-        self.request_log = on;
+    pub fn verbose(mut self, on: bool) -> Self {
+        self.verbose = on;
         self
     }
 
@@ -161,13 +159,6 @@ impl HostBuilder {
         self
     }
 
-    /// Says on stderr what a first start waits for.
-    #[must_use]
-    pub fn progress(mut self, on: bool) -> Self {
-        self.progress = on;
-        self
-    }
-
     /// Compiles and links all components, and opens the storage.
     ///
     /// # Errors
@@ -180,7 +171,7 @@ impl HostBuilder {
         check_required(&manifest, &variables)?;
         let router = Router::new(&manifest)?;
         let schedules = cron::schedules(&manifest)?;
-        let compiled = compiled::load(&manifest, self.progress).await?;
+        let compiled = compiled::load(&manifest, self.verbose).await?;
         let files = Arc::new(Files::open(&self.storage)?);
         let connection = files
             .key_value_connection()
@@ -218,7 +209,7 @@ impl HostBuilder {
             components,
             shared,
             limit: Semaphore::new(REQUESTS_AT_A_TIME_MAX),
-            request_log: self.request_log,
+            request_log: self.verbose,
         });
         let schedules = if self.cron { schedules } else { Vec::new() };
         Ok(Host::new(Inner {

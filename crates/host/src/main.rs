@@ -135,8 +135,7 @@ async fn serve(up: &Up) -> anyhow::Result<()> {
         let (builder, secrets) = Secrets::fill(builder)?;
         let host = builder
             .storage(up.place.storage(&manifest))
-            .request_log(!up.quiet)
-            .progress(!up.quiet)
+            .verbose(!up.quiet)
             .print_guest_output(true)
             .cron(true)
             .build()

@@ -56,7 +56,7 @@ pub struct VariableConfig {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HttpTrigger {
-    /// The trigger's id; only used in messages.
+    /// The trigger's id, which nothing here needs.
     #[serde(default)]
     pub id: Option<String>,
     /// Where it listens: a path such as `/healthz`, or all paths under one, such as `/api/session/...`.
@@ -69,7 +69,7 @@ pub struct HttpTrigger {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CronTrigger {
-    /// The trigger's id; only used in messages.
+    /// The trigger's id, which nothing here needs.
     #[serde(default)]
     pub id: Option<String>,
     /// The component that exports `handle-cron-event`.

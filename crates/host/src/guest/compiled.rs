@@ -18,10 +18,10 @@ use crate::{error::HostError, guest::engine::engine, lock::lock, manifest::Manif
 static LOADED: Mutex<Option<HashMap<String, Component>>> = Mutex::new(None);
 
 /// Loads an application's components side by side. To compile them is the slow part of a first start: it is told on
-/// stderr if `is_told`.
+/// stderr if `is_verbose`.
 pub(crate) async fn load(
     manifest: &Manifest,
-    is_told: bool,
+    is_verbose: bool,
 ) -> Result<HashMap<String, Component>, HostError> {
     let engine = engine()?;
     let cache = manifest.folder.join("target").join("talktime-cache");
@@ -48,7 +48,7 @@ pub(crate) async fn load(
         return Ok(components);
     }
     let start = Instant::now();
-    if is_told {
+    if is_verbose {
         let count = uncompiled.len();
         let plural = if count == 1 { "" } else { "s" };
         eprintln!("compiling {count} component{plural} to machine code, once…");
@@ -65,7 +65,7 @@ pub(crate) async fn load(
         let (name, component) = compiled.map_err(died)??;
         components.insert(name, component);
     }
-    if is_told {
+    if is_verbose {
         eprintln!("compiled in {:.1} s", start.elapsed().as_secs_f64());
     }
     Ok(components)

@@ -72,7 +72,7 @@ pub(crate) struct Instance {
 }
 
 impl Instance {
-    pub(crate) fn new(component: Arc<ComponentShared>) -> wasmtime::Result<Self> {
+    pub(crate) fn new(component: Arc<ComponentShared>) -> Self {
         let output = || GuestOutput::new(component.host.logs.clone(), component.name.clone());
         let mut wasi = WasiCtxBuilder::new();
         wasi.stdout(output()).stderr(output());
@@ -82,7 +82,7 @@ impl Instance {
         component.host.clock.install(&mut wasi);
         let wasi = wasi.build();
         let hooks = component.outbound.for_instance();
-        Ok(Self {
+        Self {
             component,
             stores: Slots::default(),
             cas: Slots::default(),
@@ -91,7 +91,7 @@ impl Instance {
             wasi,
             http: WasiHttpCtx::new(),
             hooks,
-        })
+        }
     }
 
     /// Tells when the instance is to crash on purpose.

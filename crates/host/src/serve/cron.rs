@@ -40,7 +40,7 @@ impl CronComponent {
     }
 
     async fn run(&self, timestamp: u64) -> wasmtime::Result<Result<(), cron_types::Error>> {
-        let mut store = linker::store(self.pre.engine(), self.component.clone())?;
+        let mut store = linker::store(self.pre.engine(), self.component.clone());
         let crash = store.data().crash();
         let guest = self.pre.instantiate_async(&mut store).await?;
         let metadata = cron_types::Metadata { timestamp };

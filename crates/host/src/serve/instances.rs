@@ -44,7 +44,7 @@ impl HandlerState for HttpInstances {
     async fn instantiate(
         &self,
     ) -> wasmtime::Result<handler::Instance<Instance, Expiration, Worker>> {
-        let mut store = linker::store(self.pre.engine(), self.component.clone())?;
+        let mut store = linker::store(self.pre.engine(), self.component.clone());
         let crash = store.data().crash();
         let service = self.pre.instantiate_async(&mut store).await?;
         Ok(handler::Instance {
