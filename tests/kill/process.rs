@@ -33,7 +33,7 @@ fn binary() -> PathBuf {
 pub async fn build() {
     built::manifest().await;
     let status = Command::new("cargo")
-        .args(["build", "--quiet", "--package", "talktime-host"])
+        .args(["build", "--quiet", "--bin", "talktime-host"])
         .current_dir(built::root())
         .status()
         .await

@@ -1,12 +1,18 @@
-//! `talktime-build`: the build command of every component in `spin.toml`.
+//! `talktime-build prepare`: the first build command of `spin.toml`.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use talktime_build::{BuildError, cargo, key_value_file, wasm_target};
+use talktime_build::{BuildError, key_value_file, wasm_target};
 
 fn main() -> ExitCode {
-    match run() {
+    if !std::env::args().skip(1).eq(["prepare"]) {
+        eprintln!(
+            "usage: talktime-build prepare   (adds the wasm target and makes .spin; `cargo build-components` compiles)"
+        );
+        return ExitCode::FAILURE;
+    }
+    match prepare(&workspace()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error}");
@@ -15,10 +21,8 @@ fn main() -> ExitCode {
     }
 }
 
-fn run() -> Result<(), BuildError> {
-    let workspace = workspace();
-    wasm_target::ensure(&workspace)?;
-    cargo::build_components(&workspace)?;
+fn prepare(workspace: &Path) -> Result<(), BuildError> {
+    wasm_target::ensure(workspace)?;
     key_value_file::prepare(&workspace.join(".spin"))
 }
 

@@ -9,15 +9,16 @@ use std::{
     time::{Duration, Instant},
 };
 
-use talktime_build::cargo::without_outer_cargo;
+use talktime_build::{cargo::without_outer_cargo, wasm_target};
 
 use crate::{error::HostError, manifest::Manifest};
 
-/// Runs each component's build command; equal commands run once. What they print is shown only when they fail.
+/// Runs each component's build commands; equal commands run once. What they print is shown only when they fail.
 ///
 /// # Errors
-/// When a command fails: with all that it printed.
+/// When Rust cannot compile to wasm, or a command fails: with all that it printed.
 pub fn build(manifest: &Manifest) -> Result<(), HostError> {
+    wasm_target::ensure(&manifest.folder)?;
     let mut jobs: Vec<(PathBuf, String)> = Vec::new();
     let mut names: BTreeMap<usize, Vec<&str>> = BTreeMap::new();
     for (name, component) in &manifest.components {

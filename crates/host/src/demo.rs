@@ -5,7 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use jsonwebtoken::{EncodingKey, Header};
 use serde::Serialize;
 
-use crate::{error::HostError, hex::hex, host_builder::HostBuilder};
+use crate::{error::HostError, host_builder::HostBuilder};
 
 /// The trusted server's secret.
 const INTERNAL_SECRET: &str = "internal_api_secret";
@@ -140,10 +140,10 @@ fn commands(base: &str, secret: Option<&str>) -> String {
 
 /// 32 random bytes in hexadecimal.
 fn random_hex() -> Result<String, HostError> {
-    let mut bytes = [0; 32];
-    getrandom::fill(&mut bytes)
-        .map_err(|error| HostError::Variable { message: format!("cannot make a throw-away secret: {error}\nSet SPIN_VARIABLE_INTERNAL_API_SECRET and SPIN_VARIABLE_AUTH_JWT_SECRET") })?;
-    Ok(hex(&bytes))
+    (0..4)
+        .map(|_| getrandom::u64().map(|random| format!("{random:016x}")))
+        .collect::<Result<_, _>>()
+        .map_err(|error| HostError::Variable { message: format!("cannot make a throw-away secret: {error}\nSet SPIN_VARIABLE_INTERNAL_API_SECRET and SPIN_VARIABLE_AUTH_JWT_SECRET") })
 }
 
 #[cfg(test)]

@@ -62,6 +62,9 @@ pub enum HostError {
         /// What SQLite or the operating system said.
         message: String,
     },
+    /// Rust cannot compile to wasm.
+    #[error(transparent)]
+    Toolchain(#[from] talktime_build::BuildError),
     /// A component's build command failed.
     #[error("the build of {components} failed: {command}\n{output}")]
     BuildFailed {

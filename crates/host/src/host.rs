@@ -8,10 +8,12 @@ use std::{
 use bytes::Bytes;
 use http::{Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full};
-use tempfile::TempDir;
 use tokio::net::TcpListener;
 
-use crate::{app::App, cron, http_server::Server, sqlite_host::DATABASE};
+use crate::{
+    lock::lock,
+    serve::{app::App, cron, server::Server},
+};
 
 /// The client of a request that came through no socket.
 const IN_PROCESS_CLIENT: SocketAddr =
@@ -19,14 +21,12 @@ const IN_PROCESS_CLIENT: SocketAddr =
 
 /// A running application. Clones are the same application; its private storage goes with the last of them.
 #[derive(Clone)]
-pub struct Host(Arc<Inner>);
+pub struct Host(pub(crate) Arc<Inner>);
 
 /// What the clones of a host share.
 pub(crate) struct Inner {
     pub(crate) app: Arc<App>,
     pub(crate) schedules: std::sync::Mutex<Vec<cron::CronSchedule>>,
-    /// Folders that guests see, kept as long as the host.
-    pub(crate) _mounted: Vec<TempDir>,
 }
 
 impl Drop for Inner {
@@ -79,7 +79,7 @@ impl Host {
     // Asynchronous so that it cannot be called outside of a runtime, which it needs for its tasks.
     #[expect(clippy::unused_async, reason = "needs a runtime")]
     pub async fn serve(&self, listener: TcpListener) -> Server {
-        let schedules = std::mem::take(&mut *crate::logs::lock(&self.0.schedules));
+        let schedules = std::mem::take(&mut *lock(&self.0.schedules));
         Server::start(self.clone(), self.0.app.clone(), listener, schedules)
     }
 
@@ -93,101 +93,6 @@ impl Host {
         cron.ok_or_else(|| format!("component `{component}` has no cron trigger"))?
             .tick(timestamp_seconds)
             .await
-    }
-
-    /// A fresh connection to the ledger, for a look from outside.
-    ///
-    /// # Panics
-    /// When the database is not `default`, or its file cannot be opened.
-    #[expect(
-        clippy::expect_used,
-        reason = "a look from outside, for tests: its failure is theirs"
-    )]
-    #[must_use]
-    pub fn sqlite(&self, database: &str) -> rusqlite::Connection {
-        assert_eq!(database, DATABASE, "there is only the `default` database");
-        self.0
-            .app
-            .shared
-            .files
-            .ledger_connection()
-            .expect("the ledger can be opened")
-    }
-
-    /// A key's value.
-    ///
-    /// # Panics
-    /// When the store cannot be read.
-    #[expect(
-        clippy::expect_used,
-        reason = "a look from outside, for tests: its failure is theirs"
-    )]
-    #[must_use]
-    pub fn kv_get(&self, store: &str, key: &str) -> Option<Vec<u8>> {
-        self.0
-            .app
-            .shared
-            .key_value
-            .get(store, key)
-            .expect("the store can be read")
-    }
-
-    /// All keys of a store.
-    ///
-    /// # Panics
-    /// When the store cannot be read.
-    #[expect(
-        clippy::expect_used,
-        reason = "a look from outside, for tests: its failure is theirs"
-    )]
-    #[must_use]
-    pub fn kv_keys(&self, store: &str) -> Vec<String> {
-        self.0
-            .app
-            .shared
-            .key_value
-            .keys(store)
-            .expect("the store can be read")
-    }
-
-    /// Writes a key.
-    ///
-    /// # Panics
-    /// When the store cannot be written.
-    #[expect(
-        clippy::expect_used,
-        reason = "a look from outside, for tests: its failure is theirs"
-    )]
-    pub fn kv_set(&self, store: &str, key: &str, value: &[u8]) {
-        self.0
-            .app
-            .shared
-            .key_value
-            .set(store, key, value)
-            .expect("the store can be written");
-    }
-
-    /// Deletes a key.
-    ///
-    /// # Panics
-    /// When the store cannot be written.
-    #[expect(
-        clippy::expect_used,
-        reason = "a look from outside, for tests: its failure is theirs"
-    )]
-    pub fn kv_delete(&self, store: &str, key: &str) {
-        self.0
-            .app
-            .shared
-            .key_value
-            .delete(store, key)
-            .expect("the store can be written");
-    }
-
-    /// The last lines that guests printed and the reasons why instances died, each with its component's name before it.
-    #[must_use]
-    pub fn logs(&self) -> Vec<String> {
-        self.0.app.shared.logs.all()
     }
 
     /// The routes as the manifest has them, each with its component.

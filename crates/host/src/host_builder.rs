@@ -2,36 +2,45 @@
 
 use std::{
     collections::HashMap,
-    path::{Path, PathBuf},
-    sync::{Arc, OnceLock, atomic::AtomicBool},
+    path::Path,
+    sync::{Arc, atomic::AtomicBool},
 };
 
 use tokio::sync::Semaphore;
-use wasmtime::component::{Component, InstancePre};
+use wasmtime::component::InstancePre;
 use wasmtime_wasi_http::{handler::ProxyHandler, p3::bindings::ServicePre};
 
 use crate::{
-    allowed_hosts::AllowedHosts,
-    app::{App, REQUESTS_AT_A_TIME_MAX, RunningComponent},
     bindings::SpinCronPre,
-    clock::Clock,
-    cron::{self, CronComponent},
-    engine,
+    data::{
+        files::{Files, Storage},
+        key_value::{KeyValue, KvBehaviour},
+    },
     error::HostError,
-    faults::{FaultPoint, Faults},
-    files,
+    guest::{
+        compiled, engine,
+        instance::{ComponentShared, Instance, Shared},
+        linker,
+        logs::Logs,
+        outbound_http::OutboundHttp,
+        sqlite::DATABASE,
+    },
     host::{Host, Inner},
-    http_instances::HttpInstances,
-    instance::{ComponentShared, Instance, Mount, Shared},
-    key_value::{KeyValue, KvBehaviour},
-    linker,
-    logs::Logs,
-    manifest::{ComponentConfig, Manifest},
-    outbound_http::OutboundHttp,
-    routes::Router,
-    sqlite_host::DATABASE,
-    storage::{Files, Storage},
-    variables::{self, Variables},
+    manifest::{
+        ComponentConfig, Manifest,
+        allowed_hosts::AllowedHosts,
+        routes::Router,
+        variables::{self, Variables},
+    },
+    serve::{
+        app::{App, REQUESTS_AT_A_TIME_MAX, RunningComponent},
+        cron::{self, CronComponent},
+        instances::HttpInstances,
+    },
+    testbench::{
+        clock::Clock,
+        faults::{FaultPoint, Faults},
+    },
 };
 
 /// Says what a host is to be like. The defaults are a test's: private storage, no logs, no cron.
@@ -43,7 +52,7 @@ pub struct HostBuilder {
     behaviour: KvBehaviour,
     clock: Clock,
     faults: Option<Arc<dyn Faults>>,
-    request_log: bool,
+    verbose: bool,
     print_guest_output: bool,
     cron: bool,
 }
@@ -62,7 +71,7 @@ impl HostBuilder {
             behaviour: KvBehaviour::default(),
             clock: Clock::System,
             faults: None,
-            request_log: false,
+            verbose: false,
             print_guest_output: false,
             cron: false,
         })
@@ -129,10 +138,10 @@ impl HostBuilder {
         self
     }
 
-    /// Prints one line for each request to stdout.
+    /// Prints what a first start waits for to stderr, and one line for each request to stdout.
     #[must_use]
-    pub fn request_log(mut self, on: bool) -> Self {
-        self.request_log = on;
+    pub fn verbose(mut self, on: bool) -> Self {
+        self.verbose = on;
         self
     }
 
@@ -162,7 +171,7 @@ impl HostBuilder {
         check_required(&manifest, &variables)?;
         let router = Router::new(&manifest)?;
         let schedules = cron::schedules(&manifest)?;
-        let compiled = compile_all(&manifest).await?;
+        let compiled = compiled::load(&manifest, self.verbose).await?;
         let files = Arc::new(Files::open(&self.storage)?);
         let connection = files
             .key_value_connection()
@@ -178,29 +187,14 @@ impl HostBuilder {
             logs: Logs::new(self.print_guest_output),
             stopping: AtomicBool::new(false),
         });
-        let app_slot = Arc::new(OnceLock::new());
         let engine = engine::engine()?;
         let linker = linker::linker(&engine, &shared.clock).map_err(|error| HostError::Engine {
             message: format!("{error:#}"),
         })?;
         let mut components = HashMap::new();
-        let mut mounted = Vec::new();
         for (name, config) in &manifest.components {
-            let folder = files::copy(&manifest, name, config)?;
-            let mounts = folder.iter().map(|folder| Mount {
-                folder: folder.path().to_owned(),
-                guest_path: "/".to_owned(),
-            });
-            let component_shared = component_shared(
-                &manifest,
-                name,
-                config,
-                mounts.collect(),
-                &shared,
-                self.faults.as_ref(),
-                &app_slot,
-            )?;
-            mounted.extend(folder);
+            let component_shared =
+                component_shared(&manifest, name, config, &shared, self.faults.as_ref())?;
             let invalid = |error: wasmtime::Error| HostError::ComponentInvalid {
                 component: name.clone(),
                 message: format!("{error:#}"),
@@ -215,15 +209,12 @@ impl HostBuilder {
             components,
             shared,
             limit: Semaphore::new(REQUESTS_AT_A_TIME_MAX),
-            request_log: self.request_log,
+            request_log: self.verbose,
         });
-        // Set nowhere else: the slot was made above.
-        let _ = app_slot.set(Arc::downgrade(&app));
         let schedules = if self.cron { schedules } else { Vec::new() };
         Ok(Host::new(Inner {
             app,
             schedules: std::sync::Mutex::new(schedules),
-            _mounted: mounted,
         }))
     }
 }
@@ -243,38 +234,12 @@ fn check_required(manifest: &Manifest, variables: &Variables) -> Result<(), Host
     })
 }
 
-/// Compiles the components side by side: it is the slow part of a first start.
-async fn compile_all(manifest: &Manifest) -> Result<HashMap<String, Component>, HostError> {
-    let cache = engine::cache_folder(&manifest.folder);
-    let tasks: Vec<_> = manifest
-        .components
-        .iter()
-        .map(|(name, config)| {
-            let (name, path, cache): (_, PathBuf, _) =
-                (name.clone(), manifest.wasm_path(config), cache.clone());
-            tokio::task::spawn_blocking(move || {
-                engine::load(&name, &path, &cache).map(|component| (name, component))
-            })
-        })
-        .collect();
-    let mut compiled = HashMap::new();
-    for task in tasks {
-        let (name, component) = task.await.map_err(|error| HostError::Engine {
-            message: error.to_string(),
-        })??;
-        compiled.insert(name, component);
-    }
-    Ok(compiled)
-}
-
 fn component_shared(
     manifest: &Manifest,
     name: &str,
     config: &ComponentConfig,
-    mounts: Vec<Mount>,
     shared: &Arc<Shared>,
     faults: Option<&Arc<dyn Faults>>,
-    app: &Arc<OnceLock<std::sync::Weak<App>>>,
 ) -> Result<Arc<ComponentShared>, HostError> {
     let invalid = |message| HostError::ManifestInvalid {
         path: manifest.path.clone(),
@@ -302,13 +267,11 @@ fn component_shared(
     let outbound = OutboundHttp {
         allowed: Arc::new(allowed),
         faults: point.clone(),
-        app: app.clone(),
         crash: Arc::default(),
     };
     Ok(Arc::new(ComponentShared {
         name: name.into(),
         config: config.clone(),
-        mounts,
         outbound,
         faults: point,
         host: shared.clone(),

@@ -56,7 +56,7 @@ struct Up {
     /// Serve the components as they are
     #[arg(long)]
     no_build: bool,
-    /// No line for each request
+    /// No line for each request, and none about the compiling
     #[arg(long, short)]
     quiet: bool,
 }
@@ -135,7 +135,7 @@ async fn serve(up: &Up) -> anyhow::Result<()> {
         let (builder, secrets) = Secrets::fill(builder)?;
         let host = builder
             .storage(up.place.storage(&manifest))
-            .request_log(!up.quiet)
+            .verbose(!up.quiet)
             .print_guest_output(true)
             .cron(true)
             .build()

@@ -1,14 +1,19 @@
 //! `spin.toml`, version 2: the part of it that this host understands.
 //!
-//! Unknown keys are ignored where they cannot change what a component may do; a trigger or a source that
-//! this host cannot honour is an error, so that nothing is dropped in silence.
+//! What this host cannot honour (private routes, files, environment variables, service chaining, other triggers) is an
+//! error that names the line, so that nothing is dropped in silence.
+
+pub(crate) mod allowed_hosts;
+pub(crate) mod routes;
+mod template;
+pub(crate) mod variables;
 
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
 };
 
-use serde::Deserialize;
+use serde::{Deserialize, de::IgnoredAny};
 
 use crate::error::HostError;
 
@@ -49,32 +54,24 @@ pub struct VariableConfig {
 
 /// `[[trigger.http]]`.
 #[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct HttpTrigger {
-    /// The trigger's id; only used in messages.
+    /// The trigger's id, which nothing here needs.
     #[serde(default)]
     pub id: Option<String>,
-    /// Where it listens.
-    pub route: RouteConfig,
+    /// Where it listens: a path such as `/healthz`, or all paths under one, such as `/api/session/...`.
+    pub route: String,
     /// The component that answers.
     pub component: String,
 }
 
-/// A route: a pattern, or `{ private = true }` for a component reached only by service chaining.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(untagged)]
-pub enum RouteConfig {
-    /// A pattern such as `/api/session/...`.
-    Pattern(String),
-    /// No route at all.
-    Private {
-        /// Must be true.
-        private: bool,
-    },
-}
-
 /// `[[trigger.cron]]`.
 #[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct CronTrigger {
+    /// The trigger's id, which nothing here needs.
+    #[serde(default)]
+    pub id: Option<String>,
     /// The component that exports `handle-cron-event`.
     pub component: String,
     /// Seconds, minutes, hours, day of month, month, day of week (and year, if given).
@@ -83,6 +80,7 @@ pub struct CronTrigger {
 
 /// `[component.x]`.
 #[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct ComponentConfig {
     /// The wasm file, relative to the manifest.
     pub source: String,
@@ -92,15 +90,6 @@ pub struct ComponentConfig {
     /// The component's variables: templates over the application's.
     #[serde(default)]
     pub variables: BTreeMap<String, String>,
-    /// Environment variables of the guest.
-    #[serde(default)]
-    pub environment: BTreeMap<String, String>,
-    /// Files that the guest can read.
-    #[serde(default)]
-    pub files: Vec<FilesConfig>,
-    /// Globs of files to leave out.
-    #[serde(default)]
-    pub exclude_files: Vec<String>,
     /// Where the guest may connect to.
     #[serde(default)]
     pub allowed_outbound_hosts: Vec<String>,
@@ -112,21 +101,9 @@ pub struct ComponentConfig {
     pub sqlite_databases: Vec<String>,
     /// How it is built.
     pub build: Option<BuildConfig>,
-}
-
-/// One item of `files`.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(untagged)]
-pub enum FilesConfig {
-    /// A glob, relative to the manifest; the guest sees the same relative paths.
-    Pattern(String),
-    /// A folder or file, put somewhere else in the guest's tree.
-    Placement {
-        /// Relative to the manifest.
-        source: String,
-        /// In the guest, absolute.
-        destination: String,
-    },
+    /// Settings of other tools, which Spin leaves alone too.
+    #[serde(default)]
+    pub tool: IgnoredAny,
 }
 
 /// `[component.x.build]`.
@@ -161,6 +138,7 @@ impl Commands {
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct File {
     spin_manifest_version: u32,
     application: Application,
@@ -224,7 +202,10 @@ impl Manifest {
         };
         let file: File = toml::from_str(text).map_err(|error| {
             let line = error.span().map(|span| line_of(text, span.start));
-            invalid(line, error.message().to_owned())
+            let message = error
+                .message()
+                .replace("unknown field", "this host knows no field");
+            invalid(line, message)
         })?;
         if file.spin_manifest_version != 2 {
             let line = find_line(text, "spin_manifest_version");
@@ -309,15 +290,11 @@ limit = { default = "5" }
 [[trigger.http]]
 route = "/a/..."
 component = "a"
-[[trigger.http]]
-route = { private = true }
-component = "a"
 [[trigger.cron]]
 component = "a"
 cron_expression = "*/5 * * * * *"
 [component.a]
 source = "a.wasm"
-files = ["x/*", { source = "assets", destination = "/" }]
 key_value_stores = ["default"]
 [component.a.variables]
 t = "{{ token }}"
@@ -327,7 +304,7 @@ command = ["one", "two"]
         )
         .unwrap();
         assert!(manifest.variables["token"].secret);
-        assert_eq!(manifest.http_triggers.len(), 2);
+        assert_eq!(manifest.http_triggers.len(), 1);
         assert_eq!(manifest.cron_triggers[0].cron_expression, "*/5 * * * * *");
         let component = &manifest.components["a"];
         assert_eq!(manifest.wasm_path(component), Path::new("/app/a.wasm"));
@@ -356,5 +333,33 @@ command = ["one", "two"]
         );
         let error = check("[variables]\nv = {}\n").unwrap_err();
         assert!(error.contains("`v` needs either"), "{error}");
+    }
+
+    #[test]
+    fn what_spin_knows_and_this_host_does_not_is_refused() {
+        for line in [
+            "files = [\"x/*\"]",
+            "exclude_files = [\"x/*\"]",
+            "environment = { A = \"b\" }",
+            "ai_models = [\"x\"]",
+        ] {
+            let error =
+                check(&format!("[component.a]\nsource = \"a.wasm\"\n{line}\n")).unwrap_err();
+            let field = line.split(' ').next().unwrap();
+            let expected = format!("/app/spin.toml:6: this host knows no field `{field}`");
+            assert!(error.starts_with(&expected), "{error}");
+        }
+        let trigger = "[[trigger.http]]\ncomponent = \"a\"\nroute = ";
+        let error = check(&format!("{trigger}{{ private = true }}\n")).unwrap_err();
+        assert!(
+            error.starts_with("/app/spin.toml:6: ") && error.contains("expected a string"),
+            "{error}"
+        );
+        let error = check(&format!(
+            "{trigger}\"/\"\nexecutor = {{ type = \"wagi\" }}\n"
+        ))
+        .unwrap_err();
+        assert!(error.contains("no field `executor`"), "{error}");
+        check("[component.a]\nsource = \"a.wasm\"\n[component.a.tool.x]\ny = 1\n").unwrap();
     }
 }

@@ -1,0 +1,5 @@
+//! What lasts: the key-value store, the ledger, and the files that hold them.
+
+pub(crate) mod files;
+pub(crate) mod key_value;
+pub(crate) mod sqlite;
