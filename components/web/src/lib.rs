@@ -5,6 +5,7 @@ mod assets;
 mod policy;
 
 use std::borrow::Cow;
+use talktime_spin::{Misconfigured, Once, variable};
 
 use http::header::{
     ACCESS_CONTROL_ALLOW_ORIGIN, ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, ETAG,
@@ -14,9 +15,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use serde_json::json;
 use spin_sdk::http::{IntoResponse, Request};
 use talktime_http::log::Client;
-use talktime_http::{
-    Answer, Code, Misconfigured, Once, Problem, leave_in_one_write, respond, variable,
-};
+use talktime_http::{Answer, Code, Problem, leave_in_one_write, respond};
 
 /// On every answer, refusals included, beside what answers of all components have.
 const SECURITY_HEADERS: [(&str, &str); 2] = [
