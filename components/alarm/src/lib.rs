@@ -3,8 +3,9 @@
 //! The trigger fires and forgets, does not catch up and may overlap. None of that matters: leases keep two sweeps apart,
 //! and what one misses the next one does.
 
+use talktime_spin::{HOST, KeyValue, Ledger, Settings};
 use talktime_store::sweep::RESERVE_ALONE;
-use talktime_store::{Settings, SpinKeyValue, SpinSqlite, SweepReport, Users, sweep};
+use talktime_store::{SweepReport, Users, sweep};
 
 mod bindings {
     #![allow(missing_docs, clippy::pedantic, unused_qualifications, unsafe_code)]
@@ -44,9 +45,9 @@ impl Guest for Alarm {
 
 async fn run() -> Result<SweepReport, String> {
     let settings = Settings::load().await.map_err(|error| error.to_string())?;
-    let documents = SpinKeyValue::open().map_err(|error| error.to_string())?;
-    let ledger = SpinSqlite::default();
-    let users = Users::new(&documents, &ledger, &settings.policy);
+    let documents = KeyValue::open().map_err(|error| error.to_string())?;
+    let ledger = talktime_spin::ledger();
+    let users = Users::new(&documents, &ledger, &settings.policy, &HOST);
     // Nobody can say here that a clock which jumped is right; if it goes on, it is believed in a while.
     sweep(&users, settings.sweep_order(RESERVE_ALONE, false))
         .await

@@ -8,8 +8,9 @@ use spin_sdk::http::IntoResponse;
 use talktime_api::internal::{SweepAnswer, SweepBody};
 use talktime_http::Verb::{Get, Post};
 use talktime_http::{Answer, Problem, Request, Service};
+use talktime_spin::{HOST, KeyValue, Ledger, Settings};
 use talktime_store::sweep::RESERVE_SHARED;
-use talktime_store::{Settings, SpinKeyValue, SpinSqlite, Users, sweep};
+use talktime_store::{Users, sweep};
 
 #[derive(Clone, Copy)]
 enum Route {
@@ -26,7 +27,7 @@ static SERVICE: Service<Route> = Service::new(&[
     (Get, "/api/internal/overview", Route::Overview),
 ]);
 
-type SpinUsers<'a> = Users<'a, SpinKeyValue, SpinSqlite>;
+type SpinUsers<'a> = Users<'a, KeyValue, Ledger>;
 
 /// Answers a request. Only as wasm is it the entry point: natively its exported name would not link.
 #[cfg_attr(target_family = "wasm", spin_sdk::http_service)]
@@ -37,9 +38,9 @@ pub async fn handle(request: spin_sdk::http::Request) -> impl IntoResponse {
 async fn answer(route: Route, mut request: Request) -> Result<Answer, Problem> {
     request.require_internal_secret().await?;
     let settings = Settings::load().await?;
-    let documents = SpinKeyValue::open()?;
-    let ledger = SpinSqlite::default();
-    let users = Users::new(&documents, &ledger, &settings.policy);
+    let documents = KeyValue::open()?;
+    let ledger = talktime_spin::ledger();
+    let users = Users::new(&documents, &ledger, &settings.policy, &HOST);
     match route {
         Route::UpdatePlan => {
             let body = request.json().await?;

@@ -5,8 +5,9 @@ use talktime_api::internal::{
     UserAnswer, WebhookEventAnswer,
 };
 use talktime_api::session::StatusAnswer;
-use talktime_http::{Answer, Problem, now};
-use talktime_store::{SpinSqlite, webhook_events};
+use talktime_http::{Answer, Problem};
+use talktime_spin::{Ledger, now};
+use talktime_store::webhook_events;
 use talktime_usage::{UserId, status};
 
 use crate::SpinUsers;
@@ -32,7 +33,7 @@ pub async fn user(users: &SpinUsers<'_>, id: &str) -> Result<Answer, Problem> {
 }
 
 /// `GET /api/internal/overview`.
-pub async fn overview(ledger: &SpinSqlite) -> Result<Answer, Problem> {
+pub async fn overview(ledger: &Ledger) -> Result<Answer, Problem> {
     let now = now();
     Answer::ok(&OverviewAnswer {
         server_time: now.into(),

@@ -4,7 +4,8 @@ use talktime_api::internal::{
     GrantAnswer, NotApplied, PlanAction, UpdatePlanAnswer, UpdatePlanBody,
 };
 use talktime_api::session::StatusAnswer;
-use talktime_http::{Answer, Problem, Request, now, write_id_from};
+use talktime_http::{Answer, Problem, Request, write_id_from};
+use talktime_spin::now;
 use talktime_store::webhook_events::{self, Delivered, Effect, Outcome};
 use talktime_store::{PlanNews, WriteMark, plan_news, subscriptions};
 use talktime_usage::{

@@ -13,13 +13,11 @@ pub mod signature;
 use spin_sdk::http::IntoResponse;
 use talktime_api::webhook::{WebhookAnswer, WebhookOutcome};
 use talktime_http::Verb::Post;
-use talktime_http::{
-    Answer, Code, Misconfigured, Once, Problem, Request, Service, now, parsed, variable,
-};
+use talktime_http::{Answer, Code, Problem, Request, Service};
+use talktime_spin::{HOST, KeyValue, Ledger, Misconfigured, Once, Settings, now, parsed, variable};
 use talktime_store::webhook_events::{self, Delivered, Effect, Outcome};
 use talktime_store::{
-    ApplyError, PlanNews, Settings, SpinKeyValue, SpinSqlite, StoreError, Users, WriteMark,
-    plan_news, pseudonym, subscriptions,
+    ApplyError, PlanNews, StoreError, Users, WriteMark, plan_news, pseudonym, subscriptions,
 };
 use talktime_usage::{Catalogue, Instant, Policy, SubscriptionId};
 
@@ -63,7 +61,7 @@ async fn answer((): (), mut request: Request) -> Result<Answer, Problem> {
         .map_err(unsigned)?;
     let body = request.bytes_up_to(BODY_BYTES_MAX).await?;
     let delivery = claim.verify(&body).map_err(unsigned)?;
-    let ledger = SpinSqlite::default();
+    let ledger = talktime_spin::ledger();
     let delivered = match Event::parse(&body) {
         Ok(event) => carry_out(&ledger, &event, delivery, received_at).await?,
         // Sent again, it would be the same, and ten failures in a row disable the endpoint for all users.
@@ -91,7 +89,7 @@ fn unsigned(why: Refused) -> Problem {
 /// Carries out an event, and then records it: should anything break off, the provider sends it again, and what was done
 /// by then is done once.
 async fn carry_out(
-    ledger: &SpinSqlite,
+    ledger: &Ledger,
     event: &Event,
     delivery: Delivery<'_>,
     received_at: Instant,
@@ -130,7 +128,7 @@ async fn carry_out(
 }
 
 async fn act(
-    ledger: &SpinSqlite,
+    ledger: &Ledger,
     policy: &Policy,
     decision: &mut Decision,
     event: &str,
@@ -160,15 +158,15 @@ async fn act(
 
 /// Tells the news, and which of the subscriptions without a plan the user's state knows none for either.
 async fn tell(
-    ledger: &SpinSqlite,
+    ledger: &Ledger,
     policy: &Policy,
     news: &PlanNews,
     without_plan: &[SubscriptionId],
     event: &str,
 ) -> Result<(Outcome, Effect, Vec<SubscriptionId>), Problem> {
-    let documents = SpinKeyValue::open()?;
+    let documents = KeyValue::open()?;
     let users = Users::new(&documents, ledger, policy);
-    match plan_news::tell(&users, news, &WriteMark::fresh()).await {
+    match plan_news::tell(&users, news, &users.fresh_mark()).await {
         Ok(told) => {
             let grants = told.state.as_ref().map(|state| &state.grants);
             let unknown = without_plan

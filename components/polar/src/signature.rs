@@ -8,7 +8,7 @@ use base64::engine::{DecodePaddingMode, Engine};
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 use subtle::{Choice, ConstantTimeEq};
-use talktime_http::{Misconfigured, check_secret};
+use talktime_spin::{Misconfigured, check_secret};
 use talktime_usage::Instant;
 
 /// How far the sender's clock and ours may be apart, both ways: what Standard Webhooks asks for.

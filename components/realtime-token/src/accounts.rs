@@ -2,7 +2,8 @@
 
 use http::HeaderValue;
 use talktime_api::token::Provider;
-use talktime_http::{Code, Misconfigured, Problem, variable};
+use talktime_http::{Code, Problem};
+use talktime_spin::{Misconfigured, variable};
 
 use crate::base_url::BaseUrl;
 use crate::gemini::ApiVersion;

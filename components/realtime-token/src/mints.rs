@@ -1,7 +1,8 @@
 //! A user's mints, as the user's state knows them: a place is taken, and then filled or given back.
 
 use talktime_http::{Problem, random_write_id};
-use talktime_store::{ApplyError, NoLedger, Settings, SpinKeyValue, Users, WriteMark};
+use talktime_spin::{HOST, KeyValue, Settings};
+use talktime_store::{ApplyError, NoLedger, Users, WriteMark};
 use talktime_usage::command::Minted;
 use talktime_usage::{Command, Instant, MintLimits, Reply, SessionId, UserId};
 
@@ -12,7 +13,7 @@ use crate::time_limit::within;
 pub struct Mints<'a> {
     user: &'a UserId,
     settings: &'static Settings,
-    documents: SpinKeyValue,
+    documents: KeyValue,
 }
 
 impl<'a> Mints<'a> {
@@ -24,7 +25,7 @@ impl<'a> Mints<'a> {
         Ok(Self {
             user,
             settings: Settings::load().await?,
-            documents: SpinKeyValue::open()?,
+            documents: KeyValue::open()?,
         })
     }
 
@@ -77,7 +78,7 @@ impl<'a> Mints<'a> {
     }
 
     async fn apply(&self, command: &Command, mark: &WriteMark) -> Result<Reply, ApplyError> {
-        let users = Users::new(&self.documents, &NoLedger, &self.settings.policy);
+        let users = Users::new(&self.documents, &NoLedger, &self.settings.policy, &HOST);
         // Three of them are a part of one request's future.
         Ok(Box::pin(users.apply(self.user, command, mark)).await?.reply)
     }

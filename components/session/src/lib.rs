@@ -5,10 +5,10 @@ use talktime_api::session::{
     EndAnswer, EndBody, HeartbeatAnswer, HeartbeatBody, StartAnswer, StartBody, StatusAnswer,
 };
 use talktime_http::Verb::{Get, Post};
-use talktime_http::{Answer, Once, Problem, Request, Service, now, variable};
-use talktime_store::{Settings, SpinKeyValue, SpinSqlite, Users};
-use talktime_usage::{Command, Reply, SessionId};
-use uuid::Uuid;
+use talktime_http::{Answer, Problem, Request, Service};
+use talktime_spin::{HOST, KeyValue, Once, Settings, now, session_id, variable};
+use talktime_store::Users;
+use talktime_usage::{Command, Reply};
 
 #[derive(Clone, Copy)]
 enum Route {
@@ -43,11 +43,12 @@ async fn answer(route: Route, mut request: Request) -> Result<Answer, Problem> {
             talktime_api::openapi::DOCUMENT,
         ));
     }
-    let user = request.user(now()).await?;
+    let now = now();
+    let user = request.user(now).await?;
     let settings = Settings::load().await?;
-    let documents = SpinKeyValue::open()?;
-    let ledger = SpinSqlite::default();
-    let users = Users::new(&documents, &ledger, &settings.policy);
+    let documents = KeyValue::open()?;
+    let ledger = talktime_spin::ledger();
+    let users = Users::new(&documents, &ledger, &settings.policy, &HOST);
     let command = match route {
         Route::Status | Route::OpenApi => {
             let upgrade_url = UPGRADE_URL
@@ -59,7 +60,7 @@ async fn answer(route: Route, mut request: Request) -> Result<Answer, Problem> {
         Route::Start => {
             let body: StartBody = request.json().await?;
             Command::Start {
-                session: SessionId::new(Uuid::now_v7()),
+                session: session_id(now),
                 topic: body.topic,
                 difficulty: body.difficulty,
                 takeover: body.takeover,
@@ -84,7 +85,7 @@ async fn answer(route: Route, mut request: Request) -> Result<Answer, Problem> {
         .await?
         .reply;
     match reply {
-        Reply::Started(started) => Answer::ok(&StartAnswer::new(&started, &settings.policy)),
+        Reply::Started(started) => Answer::ok(&StartAnswer::new(&started, &settings.policy, &HOST)),
         Reply::Heard(heard) => Answer::ok(&HeartbeatAnswer::from(&heard)),
         Reply::Stopped(stopped) => Answer::ok(&EndAnswer::from(&stopped)),
         other => Err(Problem::internal(format!(

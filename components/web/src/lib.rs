@@ -5,6 +5,7 @@ mod assets;
 mod policy;
 
 use std::borrow::Cow;
+use talktime_spin::{Misconfigured, Once, variable};
 
 use http::header::{
     ACCESS_CONTROL_ALLOW_ORIGIN, ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, ETAG,

@@ -1,6 +1,7 @@
 //! The content security policy of the pages.
 
-use talktime_http::{Misconfigured, Once, Origin, log, variable};
+use talktime_http::{Origin, log};
+use talktime_spin::{Misconfigured, Once, variable};
 
 /// The providers that the browser itself speaks to, with a token that lasts a minute: the variable that says where each
 /// one is, and where it is by default.

@@ -15,7 +15,7 @@ use crate::jwks::{self, Keys};
 use crate::jwt::{TokenVerifier, audiences, issuer};
 use crate::problem::Problem;
 use crate::secret::{self, InternalSecret, Shown};
-use talktime_config::Misconfigured;
+use talktime_spin::Misconfigured;
 
 /// The header in which a trusted server names the user.
 const USER_HEADER: &str = "x-user-id";

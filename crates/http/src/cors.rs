@@ -8,7 +8,7 @@ use http::header::{
 use http::{HeaderMap, HeaderValue, Method};
 
 use crate::origin::Origin;
-use talktime_config::Misconfigured;
+use talktime_spin::Misconfigured;
 
 /// The variable that lists the origins.
 pub const VARIABLE: &str = "cors_allowed_origins";

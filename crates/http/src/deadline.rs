@@ -29,7 +29,7 @@ pub(crate) async fn before<T>(
 /// count.
 pub(crate) async fn after(time: Duration) {
     let start = Instant::now();
-    spin_sdk::time::sleep(time).await;
+    talktime_spin::sleep(time).await;
     if start.elapsed() < time {
         std::future::pending::<()>().await;
     }

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::Value;
 
-use talktime_config::{Misconfigured, check_secret};
+use talktime_spin::{Misconfigured, check_secret};
 
 /// The variable that holds the shared secret of HS256.
 pub const SECRET_VARIABLE: &str = "auth_jwt_secret";

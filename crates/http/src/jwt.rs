@@ -9,7 +9,7 @@ use serde::Deserialize;
 use talktime_usage::{Instant, UserId};
 
 use crate::jwks::{Key, Keys, NoKey};
-use talktime_config::Misconfigured;
+use talktime_spin::Misconfigured;
 
 /// The variable that names the issuer.
 pub const ISSUER_VARIABLE: &str = "auth_issuer";

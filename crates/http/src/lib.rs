@@ -4,8 +4,8 @@
 //! the host. On the way a request meets [`cors`], [`routes`] and, when the component asks for them, [`authentication`] with
 //! [`csrf`], [`body`] and [`idempotency`]; what it is refused for is a [`Problem`], what it gets is an [`Answer`].
 //!
-//! All of that is plain functions over plain values, tested natively. The host is touched in [`single_write`] and `deadline`
-//! only (its timer); variables and the clock come from `talktime-config`.
+//! All of that is plain functions over plain values, tested natively. Variables, the clock and the timer come from
+//! `talktime-spin`.
 
 pub mod answer;
 pub mod authentication;
@@ -26,7 +26,6 @@ pub mod routes;
 pub mod secret;
 pub mod service;
 pub mod settings;
-pub mod single_write;
 
 pub use answer::Answer;
 pub use authentication::{AuthSettings, Authenticator};
@@ -41,5 +40,3 @@ pub use response::{Response, respond};
 pub use routes::Verb;
 pub use secret::InternalSecret;
 pub use service::Service;
-pub use single_write::leave_in_one_write;
-pub use talktime_config::{Misconfigured, Once, check_secret, now, parsed, variable};

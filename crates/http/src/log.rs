@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue};
-use talktime_config::now;
+use talktime_spin::now;
 use talktime_usage::Instant;
 
 use crate::problem::{Code, Problem};

@@ -14,7 +14,7 @@ use serde_json::Value;
 use talktime_usage::{Seconds, SessionId};
 use utoipa::ToSchema;
 
-use talktime_config::Misconfigured;
+use talktime_spin::Misconfigured;
 
 mod code;
 

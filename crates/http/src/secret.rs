@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use crate::problem::Problem;
-use talktime_config::{Misconfigured, check_secret};
+use talktime_spin::{Misconfigured, check_secret};
 
 /// The variable that holds it.
 pub const VARIABLE: &str = "internal_api_secret";

@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
-use talktime_config::{Misconfigured, Once, variable};
+use talktime_spin::{Misconfigured, Once, variable};
 
 use crate::answer::Answer;
 use crate::cors::{self, Cors};
@@ -14,7 +14,6 @@ use crate::problem::Problem;
 use crate::request::Request;
 use crate::response::{Response, respond};
 use crate::routes::{self, Line};
-use crate::single_write::leave_in_one_write;
 
 /// A component's routes and what goes for all of them. Lives in a `static`, so that what it reads of its configuration
 /// is read once for each instance.
@@ -61,7 +60,9 @@ impl<R: Copy + 'static> Service<R> {
                 HeaderMap::new(),
             ),
         };
-        leave_in_one_write().await;
+        if let Err(error) = leave_in_one_write().await {
+            log::once(&format!("misconfigured: {error}; the default is assumed"));
+        }
         response
     }
 

@@ -3,7 +3,7 @@
 use crate::authentication::{AuthSettings, Authenticator};
 use crate::log;
 use crate::secret::{self, InternalSecret};
-use talktime_config::{Misconfigured, Once, variable};
+use talktime_spin::{Misconfigured, Once, variable};
 
 /// The one who tells users apart.
 ///

@@ -19,7 +19,7 @@ impl<D: Documents, L: Ledger> Users<'_, D, L> {
         write: &WriteId,
     ) -> Result<Option<(D::Claim, Instant)>, StoreError> {
         let user = request.user;
-        let mut waits = backoff::creation();
+        let mut waits = backoff::creation(self.environment);
         loop {
             let now = self.now();
             let alarm_at = now.plus(self.policy.alarm_interval);
@@ -46,7 +46,7 @@ impl<D: Documents, L: Ledger> Users<'_, D, L> {
                 return Ok(Some((claim, until)));
             }
             let again = match waits.next() {
-                Some(wait) => request.deadline.wait(wait, self.time).await,
+                Some(wait) => request.deadline.wait(wait, self.environment).await,
                 None => false,
             };
             if !again {

@@ -1,6 +1,6 @@
 //! What the ledger knows of a user, for whoever misses the document or holds an older one.
 
-use spin_sdk::sqlite::{RowResult, Value};
+use crate::sql::{Row, Value};
 use talktime_usage::ledger::SessionEnd;
 use talktime_usage::restore::PeriodFacts;
 use talktime_usage::{Instant, LedgerFacts, Period, SessionId, SessionRow, Topic, UserId};
@@ -61,7 +61,7 @@ impl<C: Sql> SqlLedger<C> {
     }
 }
 
-fn period(id: String, row: &RowResult) -> Result<PeriodFacts, StoreError> {
+fn period(id: String, row: &Row) -> Result<PeriodFacts, StoreError> {
     let bounds = Period::new(required_instant(row, 3)?, required_instant(row, 4)?);
     Ok(PeriodFacts {
         id,
@@ -72,7 +72,7 @@ fn period(id: String, row: &RowResult) -> Result<PeriodFacts, StoreError> {
     })
 }
 
-fn session_row(row: &RowResult) -> Result<SessionRow, StoreError> {
+fn session_row(row: &Row) -> Result<SessionRow, StoreError> {
     let ended = match optional_instant(row, 2)? {
         Some(at) => Some(SessionEnd {
             at,

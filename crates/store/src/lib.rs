@@ -1,8 +1,9 @@
 //! Where the rules of `talktime-usage` meet the world: the state document of each user, the ledger, and time.
 //!
 //! [`Users`] is the heart: it runs a command inside a compare-and-swap loop, and tells the ledger. [`sweep`](mod@sweep)
-//! does the same for alarms that are due. Both know two narrow interfaces only, [`Documents`] and [`Ledger`]; which
-//! store is behind them is decided in [`key_value`] and [`sql`], the two modules that touch Spin.
+//! does the same for alarms that are due. Both know three narrow ports only: [`Documents`], [`Ledger`] and
+//! [`Environment`] (clocks, chance, waiting). [`SqlLedger`] is the ledger in SQL over any [`Sql`] connection. What runs them
+//! on Spin is `talktime-spin`; here they run on documents in memory and on `SQLite`'s own library.
 //!
 //! The order of every change is: set the alarm, swap the document (that is the commit), tell the ledger. A crash between
 //! any two leaves an alarm that finishes the work from the document's outbox.
@@ -10,9 +11,9 @@
 pub mod backoff;
 mod creation;
 pub mod documents;
+pub mod environment;
 pub mod error;
 mod facts;
-pub mod key_value;
 pub mod ledger;
 pub mod migrations;
 pub mod no_ledger;
@@ -21,7 +22,6 @@ pub mod pseudonym;
 pub mod report;
 mod retention;
 mod rows;
-pub mod settings;
 pub mod sql;
 pub mod sqlite;
 pub mod subscriptions;
@@ -29,19 +29,18 @@ pub mod sweep;
 pub mod sweep_clock;
 #[cfg(test)]
 mod testing;
-pub mod time;
 pub mod users;
 pub mod webhook_events;
 mod writer;
 
-pub use documents::Documents;
+pub use documents::{Access, Documents};
+pub use environment::Environment;
 pub use error::StoreError;
-pub use key_value::SpinKeyValue;
 pub use ledger::Ledger;
 pub use no_ledger::NoLedger;
 pub use plan_news::{PlanNews, Told};
 pub use pseudonym::pseudonym;
-pub use settings::Settings;
-pub use sqlite::SpinSqlite;
+pub use sql::Sql;
+pub use sqlite::SqlLedger;
 pub use sweep::{SweepError, SweepOrder, SweepReport, sweep};
 pub use users::{ApplyError, Users, WriteMark};

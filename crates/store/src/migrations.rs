@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use spin_sdk::sqlite::Value;
+use crate::sql::Value;
 use talktime_usage::Instant;
 
 use crate::error::StoreError;

@@ -95,7 +95,7 @@ async fn take<D: Documents, C: Sql>(
         reset_usage: false,
         as_of: as_of.cloned(),
     };
-    match users.apply(from, &end, &WriteMark::fresh()).await {
+    match users.apply(from, &end, &users.fresh_mark()).await {
         Ok(_) => {
             let from = pseudonym(from);
             eprintln!("subscription {subscription} is taken from {from}: another has it now");

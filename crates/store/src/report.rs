@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use spin_sdk::sqlite::{RowResult, Value};
+use crate::sql::{Row, Value};
 use talktime_usage::{Instant, Minutes, UserId};
 
 use crate::error::StoreError;
@@ -225,7 +225,7 @@ fn since(now: Instant) -> Value {
     Value::Integer(now.unix_seconds() - back)
 }
 
-fn session(row: &RowResult) -> Result<SessionRecord, StoreError> {
+fn session(row: &Row) -> Result<SessionRecord, StoreError> {
     Ok(SessionRecord {
         id: required_text(row, 0)?,
         user: required_text(row, 1)?,
@@ -238,7 +238,7 @@ fn session(row: &RowResult) -> Result<SessionRecord, StoreError> {
     })
 }
 
-fn period(row: &RowResult) -> Result<PeriodRecord, StoreError> {
+fn period(row: &Row) -> Result<PeriodRecord, StoreError> {
     Ok(PeriodRecord {
         start: required_instant(row, 0)?,
         end: required_instant(row, 1)?,
@@ -250,7 +250,7 @@ fn period(row: &RowResult) -> Result<PeriodRecord, StoreError> {
     })
 }
 
-fn tally(row: &RowResult) -> Result<Tally, StoreError> {
+fn tally(row: &Row) -> Result<Tally, StoreError> {
     Ok(Tally {
         name: required_text(row, 0)?,
         count: required(row, 1)?,

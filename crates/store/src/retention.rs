@@ -1,6 +1,6 @@
 //! What the ledger may forget: rows that are final and older than the operator wants to keep.
 
-use spin_sdk::sqlite::Value;
+use crate::sql::Value;
 use talktime_usage::Instant;
 
 use crate::error::StoreError;

@@ -1,7 +1,7 @@
 //! The ledger's rows of periods and sessions: one statement each, which an older row cannot undo, and which says whether
 //! it was the older one.
 
-use spin_sdk::sqlite::Value;
+use crate::sql::Value;
 use talktime_usage::{Instant, LedgerWrite, PeriodRow, SessionRow, UserId};
 
 use crate::error::StoreError;

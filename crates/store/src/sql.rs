@@ -1,9 +1,7 @@
 //! One SQL connection, as the ledger uses it: statements that stand alone, and rows that are read strictly.
 
-use std::cell::OnceCell;
 use std::sync::atomic::AtomicBool;
 
-use spin_sdk::sqlite::{Connection, RowResult, Value};
 use talktime_usage::{Instant, Minutes};
 
 use crate::error::StoreError;
@@ -12,47 +10,23 @@ use crate::error::StoreError;
 /// whole request may take; so the calls are short, and between them it is asked whether there is time for another.
 const BUSY_TIMEOUT_MILLIS: u32 = 200;
 
-/// A connection. Spin's is [`SpinConnection`]; tests have one of their own.
+/// A connection. Tests have one of their own.
 pub trait Sql {
     /// Runs one statement once, and gives its rows.
     fn run(
         &self,
         sql: &str,
         parameters: &[Value],
-    ) -> impl Future<Output = Result<Vec<RowResult>, StoreError>>;
+    ) -> impl Future<Output = Result<Vec<Row>, StoreError>>;
 
     /// Whether the newest schema was seen in this database. It is not asked again then: schemas do not go back.
     fn schema_seen(&self) -> &AtomicBool;
 }
 
-/// The database `default`, opened when it is first needed: most requests never do.
-#[derive(Default)]
-pub struct SpinConnection {
-    connection: OnceCell<Connection>,
-}
-
-/// All connections of an instance are to the same database.
-static SCHEMA_SEEN: AtomicBool = AtomicBool::new(false);
-
-impl SpinConnection {
-    async fn get(&self) -> Result<&Connection, StoreError> {
-        if let Some(connection) = self.connection.get() {
-            return Ok(connection);
-        }
-        let connection = Connection::open_default().await?;
-        // In-process SQLite wants these for every connection; a libSQL server decides by itself and may refuse.
-        for pragma in pragmas() {
-            if let Ok(result) = connection.execute(pragma, []).await {
-                let _ = result.collect().await;
-            }
-        }
-        Ok(self.connection.get_or_init(|| connection))
-    }
-}
-
 /// What a connection to in-process `SQLite` is set to. CHECKs are for those who edit rows by hand: this code writes enums
 /// and numbers that its types have checked, and a value that a later version adds must not need tables built anew.
-pub(crate) fn pragmas() -> [String; 3] {
+#[must_use]
+pub fn pragmas() -> [String; 3] {
     [
         "PRAGMA foreign_keys = ON".to_owned(),
         "PRAGMA ignore_check_constraints = ON".to_owned(),
@@ -60,77 +34,128 @@ pub(crate) fn pragmas() -> [String; 3] {
     ]
 }
 
-impl Sql for SpinConnection {
-    async fn run(&self, sql: &str, parameters: &[Value]) -> Result<Vec<RowResult>, StoreError> {
-        let connection = self.get().await?;
-        let result = connection.execute(sql, parameters.iter().cloned()).await?;
-        Ok(result.collect().await?)
+/// A value in a row or of a parameter, as `SQLite` has them.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Value {
+    /// None.
+    Null,
+    /// A whole number; instants are Unix seconds.
+    Integer(i64),
+    /// A fraction.
+    Real(f64),
+    /// Text.
+    Text(String),
+    /// Bytes.
+    Blob(Vec<u8>),
+}
+
+/// A row that a statement gave.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Row(Vec<Value>);
+
+impl Row {
+    pub(crate) fn get<'a, T: TryFrom<&'a Value, Error = Misfit>>(
+        &'a self,
+        column: usize,
+    ) -> Option<T> {
+        T::try_from(self.0.get(column)?).ok()
     }
 
-    fn schema_seen(&self) -> &AtomicBool {
-        &SCHEMA_SEEN
+    /// All of it, in the order of its columns.
+    #[must_use]
+    pub fn values(&self) -> &[Value] {
+        &self.0
     }
 }
 
-impl From<spin_sdk::sqlite::Error> for StoreError {
-    fn from(error: spin_sdk::sqlite::Error) -> Self {
-        use spin_sdk::sqlite::Error;
-        match error {
-            Error::NoSuchDatabase | Error::AccessDenied => Self::Unavailable(
-                "the component has no database \"default\": grant it in spin.toml".to_owned(),
-            ),
-            Error::InvalidConnection => Self::Unavailable("the connection is gone".to_owned()),
-            Error::DatabaseFull => Self::Unavailable("the database is full".to_owned()),
-            Error::Io(message) => Self::from_message(message),
+impl FromIterator<Value> for Row {
+    fn from_iter<I: IntoIterator<Item = Value>>(values: I) -> Self {
+        Self(values.into_iter().collect())
+    }
+}
+
+/// A value of another type, or out of range.
+#[derive(Clone, Copy, Debug)]
+pub struct Misfit;
+
+macro_rules! whole_numbers {
+    ($($number:ty),+) => {
+        $(impl TryFrom<&Value> for $number {
+            type Error = Misfit;
+
+            fn try_from(value: &Value) -> Result<Self, Misfit> {
+                match value {
+                    Value::Integer(number) => Self::try_from(*number).map_err(|_| Misfit),
+                    _ => Err(Misfit),
+                }
+            }
+        })+
+    };
+}
+
+whole_numbers!(i64, u32, u64);
+
+impl TryFrom<&Value> for bool {
+    type Error = Misfit;
+
+    fn try_from(value: &Value) -> Result<Self, Misfit> {
+        i64::try_from(value).map(|number| number != 0)
+    }
+}
+
+impl<'a> TryFrom<&'a Value> for &'a str {
+    type Error = Misfit;
+
+    fn try_from(value: &'a Value) -> Result<Self, Misfit> {
+        match value {
+            Value::Text(text) => Ok(text),
+            _ => Err(Misfit),
         }
     }
 }
 
 /// The value in a column that must have one.
-pub(crate) fn required<'a, T: TryFrom<&'a Value>>(
-    row: &'a RowResult,
+pub(crate) fn required<'a, T: TryFrom<&'a Value, Error = Misfit>>(
+    row: &'a Row,
     column: usize,
 ) -> Result<T, StoreError> {
     row.get(column).ok_or_else(|| unfit(row, column))
 }
 
 /// The value in a column that may be `NULL`.
-pub(crate) fn optional<'a, T: TryFrom<&'a Value>>(
-    row: &'a RowResult,
+pub(crate) fn optional<'a, T: TryFrom<&'a Value, Error = Misfit>>(
+    row: &'a Row,
     column: usize,
 ) -> Result<Option<T>, StoreError> {
-    match row.values.get(column) {
+    match row.0.get(column) {
         Some(Value::Null) => Ok(None),
         _ => required(row, column).map(Some),
     }
 }
 
-pub(crate) fn required_text(row: &RowResult, column: usize) -> Result<String, StoreError> {
+pub(crate) fn required_text(row: &Row, column: usize) -> Result<String, StoreError> {
     required::<&str>(row, column).map(ToOwned::to_owned)
 }
 
-pub(crate) fn optional_text(row: &RowResult, column: usize) -> Result<Option<String>, StoreError> {
+pub(crate) fn optional_text(row: &Row, column: usize) -> Result<Option<String>, StoreError> {
     Ok(optional::<&str>(row, column)?.map(ToOwned::to_owned))
 }
 
-pub(crate) fn required_instant(row: &RowResult, column: usize) -> Result<Instant, StoreError> {
+pub(crate) fn required_instant(row: &Row, column: usize) -> Result<Instant, StoreError> {
     required(row, column).map(Instant::from_unix_seconds)
 }
 
-pub(crate) fn optional_instant(
-    row: &RowResult,
-    column: usize,
-) -> Result<Option<Instant>, StoreError> {
+pub(crate) fn optional_instant(row: &Row, column: usize) -> Result<Option<Instant>, StoreError> {
     Ok(optional(row, column)?.map(Instant::from_unix_seconds))
 }
 
-pub(crate) fn required_minutes(row: &RowResult, column: usize) -> Result<Minutes, StoreError> {
+pub(crate) fn required_minutes(row: &Row, column: usize) -> Result<Minutes, StoreError> {
     required(row, column).map(Minutes::new)
 }
 
 /// What kind of value is there is told, not the value: it may be a person's.
-fn unfit(row: &RowResult, column: usize) -> StoreError {
-    let found = match row.values.get(column) {
+fn unfit(row: &Row, column: usize) -> StoreError {
+    let found = match row.0.get(column) {
         None => "missing",
         Some(Value::Null) => "NULL",
         Some(Value::Integer(_)) => "a number out of range or in the wrong place",

@@ -1,25 +1,24 @@
-//! [`Ledger`] in SQL, on Spin's `SQLite`.
+//! [`Ledger`] in SQL, for `SQLite` and `libSQL`.
 //!
 //! Every statement stands alone and may be repeated: under Spin several processes write, and transactions over several
 //! calls fail when they meet. The syntax is plain, since `libSQL`'s client parses it by itself.
 
 use std::time::Duration;
 
-use spin_sdk::sqlite::{RowResult, Value};
+use crate::sql::{Row, Value};
 use talktime_usage::alarm::Alarm;
 use talktime_usage::{Instant, LedgerFacts, LedgerWrite, SessionId, UserId, WriteId};
 
 use crate::backoff;
+use crate::environment::{Deadline, Environment};
 use crate::error::StoreError;
 use crate::ledger::{Claimed, DueAlarm, Ledger, SEEDING_LEASE, SWEEP_LEASE, Written};
 use crate::migrations;
 use crate::pseudonym::pseudonym_of;
 use crate::sql::{
-    SpinConnection, Sql, optional_instant, optional_text, required, required_instant, seconds,
-    seconds_up, text,
+    Sql, optional_instant, optional_text, required, required_instant, seconds, seconds_up, text,
 };
 use crate::sweep_clock::{Suspect, SweepClock};
-use crate::time::{Deadline, HostTime, Time};
 
 /// How long a statement is tried again for while another writer holds the database. A request makes a few, and is to be
 /// answered within five seconds.
@@ -28,29 +27,16 @@ const TRIED_FOR: Duration = Duration::from_secs(1);
 /// For how long an id that is none is put off.
 const UNREADABLE_PUT_OFF: Duration = Duration::from_hours(24);
 
-/// The ledger in the database that components are granted.
-pub type SpinSqlite = SqlLedger<SpinConnection>;
-
 /// The ledger in a database.
 pub struct SqlLedger<C> {
     pub(crate) sql: C,
-    time: &'static dyn Time,
-}
-
-impl<C: Default> Default for SqlLedger<C> {
-    fn default() -> Self {
-        Self {
-            sql: C::default(),
-            time: &HostTime,
-        }
-    }
+    environment: &'static dyn Environment,
 }
 
 impl<C: Sql> SqlLedger<C> {
-    /// The ledger in that database, with clocks of its own.
-    #[cfg(test)]
-    pub(crate) fn new(sql: C, time: &'static dyn Time) -> Self {
-        Self { sql, time }
+    /// The ledger in that database.
+    pub fn new(sql: C, environment: &'static dyn Environment) -> Self {
+        Self { sql, environment }
     }
 
     /// Runs one statement and gives its rows. A lock that another writer holds is waited for, within bounds.
@@ -58,17 +44,17 @@ impl<C: Sql> SqlLedger<C> {
         &self,
         sql: &str,
         parameters: impl IntoIterator<Item = Value>,
-    ) -> Result<Vec<RowResult>, StoreError> {
+    ) -> Result<Vec<Row>, StoreError> {
         let parameters: Vec<Value> = parameters.into_iter().collect();
-        let deadline = Deadline::after(TRIED_FOR, self.time);
-        let mut waits = backoff::locked();
+        let deadline = Deadline::after(TRIED_FOR, self.environment);
+        let mut waits = backoff::locked(self.environment);
         loop {
             let error = match self.sql.run(sql, &parameters).await {
                 Ok(rows) => return Ok(rows),
                 Err(error) => error,
             };
             let again = match (&error, waits.next()) {
-                (StoreError::Busy(_), Some(wait)) => deadline.wait(wait, self.time).await,
+                (StoreError::Busy(_), Some(wait)) => deadline.wait(wait, self.environment).await,
                 _ => false,
             };
             if !again {
@@ -83,18 +69,13 @@ impl<C: Sql> SqlLedger<C> {
         now: Instant,
         sql: &str,
         parameters: impl IntoIterator<Item = Value>,
-    ) -> Result<Vec<RowResult>, StoreError> {
+    ) -> Result<Vec<Row>, StoreError> {
         migrations::apply_missing(self, now).await?;
         self.execute(sql, parameters).await
     }
 
     /// Claims due alarms, those that somebody waits for or all.
-    async fn claim(
-        &self,
-        now: Instant,
-        urgent: bool,
-        most: u32,
-    ) -> Result<Vec<RowResult>, StoreError> {
+    async fn claim(&self, now: Instant, urgent: bool, most: u32) -> Result<Vec<Row>, StoreError> {
         let which = if urgent { "alarm_urgent = 1 AND " } else { "" };
         let sql = format!(
             "UPDATE users SET lease_until = ?2 WHERE id IN (SELECT id FROM users WHERE {which}alarm_at <= ?1 \
@@ -128,7 +109,7 @@ impl<C: Sql> SqlLedger<C> {
 }
 
 /// The alarm in a row of `id, alarm_token, failures`; else the id that is none, and why.
-fn due_alarm(row: &RowResult) -> Result<Result<DueAlarm, (String, String)>, StoreError> {
+fn due_alarm(row: &Row) -> Result<Result<DueAlarm, (String, String)>, StoreError> {
     let id = required::<&str>(row, 0)?;
     let user = match UserId::parse(id) {
         Ok(user) => user,

@@ -1,6 +1,6 @@
 //! Whose the subscriptions at the billing provider are: the ledger's `subscriptions`.
 
-use spin_sdk::sqlite::{RowResult, Value};
+use crate::sql::{Row, Value};
 use talktime_usage::{CustomerId, Instant, Ownership, SubscriptionId, UserId};
 
 use crate::error::StoreError;
@@ -77,7 +77,7 @@ pub async fn remember<C: Sql>(
 
 /// `None` for a row that cannot be read, as if it were not there: one that somebody wrote by hand must not hold up the
 /// events of its customer.
-fn ownership(row: &RowResult) -> Option<Ownership> {
+fn ownership(row: &Row) -> Option<Ownership> {
     Some(Ownership {
         subscription: SubscriptionId::parse(row.get::<&str>(0)?).ok()?,
         user: UserId::parse(row.get::<&str>(1)?).ok()?,

@@ -9,12 +9,12 @@ use talktime_usage::alarm::Alarm;
 use talktime_usage::{Command, Instant, LedgerWrite, State, next_alarm, rows_to_write};
 
 use crate::documents::Documents;
+use crate::environment::Deadline;
 use crate::error::StoreError;
 use crate::ledger::{Claimed, DueAlarm, Ledger, SEEDING_LEASE, Written};
 use crate::pseudonym::pseudonym;
 use crate::sweep_clock::{BELIEVED_AFTER, SweepClock, Verdict, judge};
-use crate::time::Deadline;
-use crate::users::{ApplyError, Users, WriteMark, random_write_id};
+use crate::users::{ApplyError, Users, WriteMark};
 
 /// How long one sweep goes on with further users. Well under the lease, and under the time that a scheduler's HTTP client
 /// waits.
@@ -121,13 +121,13 @@ pub async fn sweep<D: Documents, L: Ledger>(
     users: &Users<'_, D, L>,
     order: SweepOrder,
 ) -> Result<SweepReport, SweepError> {
-    let budget = Deadline::after(SWEEP_BUDGET, users.time);
+    let budget = Deadline::after(SWEEP_BUDGET, users.environment);
     check_clock(users, order.force).await?;
     let mut report = SweepReport {
         due: users.ledger.count_due(users.now()).await?,
         ..SweepReport::default()
     };
-    while !budget.is_over(users.time) {
+    while !budget.is_over(users.environment) {
         // Each user takes one swap at most, but for lost races.
         let left = users.documents.swaps_left().saturating_sub(order.reserve);
         let most = order.batch.min(left);
@@ -142,7 +142,7 @@ pub async fn sweep<D: Documents, L: Ledger>(
         sweep_batch(users, claimed, budget, &mut report).await;
     }
     if let Some(retain) = order.retain
-        && !budget.is_over(users.time)
+        && !budget.is_over(users.environment)
     {
         report.pruned = prune(users, retain).await;
     }
@@ -181,7 +181,7 @@ async fn sweep_batch<D: Documents, L: Ledger>(
     report: &mut SweepReport,
 ) {
     let one = async |alarm: DueAlarm| {
-        if budget.is_over(users.time) {
+        if budget.is_over(users.environment) {
             return (alarm, None);
         }
         let done = sweep_user(users, &alarm).await;
@@ -236,7 +236,7 @@ async fn sweep_user<D: Documents, L: Ledger>(
     alarm: &DueAlarm,
 ) -> Result<Done, ApplyError> {
     let now = users.now();
-    let sweep = random_write_id();
+    let sweep = users.random_write_id();
     let Some(state) = state_of(users, alarm).await? else {
         // Whoever is about to create the user may have died. If so, the next one to try sets an alarm again.
         let next = with_pending(None, None, alarm, users);

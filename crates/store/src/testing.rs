@@ -9,20 +9,20 @@ use std::time::Duration;
 
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, params_from_iter};
-use spin_sdk::sqlite::{RowResult, Value};
 use talktime_usage::{Instant, Policy, State, UserId};
 
 use crate::documents::{Access, Documents};
+use crate::environment::Environment;
 use crate::error::StoreError;
-use crate::sql::{Sql, pragmas};
+use crate::sql::{Row, Sql, Value, pragmas};
 use crate::sqlite::SqlLedger;
-use crate::time::Time;
 use crate::users::Users;
 
 /// A clock that moves when somebody waits, or a store is slow.
 pub struct TestTime {
     millis: Cell<i64>,
     elapsed: Cell<Duration>,
+    drawn: Cell<u64>,
 }
 
 impl TestTime {
@@ -30,6 +30,7 @@ impl TestTime {
         Box::leak(Box::new(Self {
             millis: Cell::new(Instant::parse_rfc3339(text).expect("a time").unix_millis()),
             elapsed: Cell::new(Duration::ZERO),
+            drawn: Cell::new(0),
         }))
     }
 
@@ -44,7 +45,7 @@ impl TestTime {
     }
 }
 
-impl Time for TestTime {
+impl Environment for TestTime {
     fn now(&self) -> Instant {
         Instant::from_unix_millis(self.millis.get())
     }
@@ -55,6 +56,13 @@ impl Time for TestTime {
 
     fn wait(&self, span: Duration) -> Pin<Box<dyn Future<Output = ()> + '_>> {
         Box::pin(async move { self.advance(span) })
+    }
+
+    fn random(&self) -> u64 {
+        let drawn = self.drawn.get() + 1;
+        self.drawn.set(drawn);
+        // Odd, so that no product comes twice.
+        drawn.wrapping_mul(0x9e37_79b9_7f4a_7c15)
     }
 }
 
@@ -198,7 +206,7 @@ impl TestSql {
 }
 
 impl Sql for TestSql {
-    async fn run(&self, sql: &str, parameters: &[Value]) -> Result<Vec<RowResult>, StoreError> {
+    async fn run(&self, sql: &str, parameters: &[Value]) -> Result<Vec<Row>, StoreError> {
         self.statements.set(self.statements.get() + 1);
         if let Some((which, message)) = *self.broken.borrow()
             && sql.starts_with(which)
@@ -214,11 +222,7 @@ impl Sql for TestSql {
     }
 }
 
-fn run(
-    connection: &Connection,
-    sql: &str,
-    parameters: &[Value],
-) -> rusqlite::Result<Vec<RowResult>> {
+fn run(connection: &Connection, sql: &str, parameters: &[Value]) -> rusqlite::Result<Vec<Row>> {
     let to_sql = |value: &Value| match value {
         Value::Integer(number) => rusqlite::types::Value::Integer(*number),
         Value::Real(number) => rusqlite::types::Value::Real(*number),
@@ -240,9 +244,7 @@ fn run(
                 ValueRef::Blob(bytes) => Value::Blob(bytes.to_vec()),
             })
         });
-        found.push(RowResult {
-            values: values.collect::<rusqlite::Result<_>>()?,
-        });
+        found.push(values.collect::<rusqlite::Result<_>>()?);
     }
     Ok(found)
 }
@@ -282,7 +284,7 @@ impl Stage {
             documents: &self.documents,
             ledger: &self.ledger,
             policy: &self.policy,
-            time: self.time,
+            environment: self.time,
         }
     }
 
@@ -295,7 +297,7 @@ impl Stage {
             other => format!("{other:?}"),
         };
         let rows = run(&self.ledger.sql.connection, sql, &[]).expect("valid SQL");
-        let line = |row: &RowResult| row.values.iter().map(text).collect::<Vec<_>>().join("|");
+        let line = |row: &Row| row.values().iter().map(text).collect::<Vec<_>>().join("|");
         rows.iter().map(line).collect()
     }
 

@@ -7,14 +7,13 @@ use talktime_usage::{
     Command, Instant, LedgerFacts, LedgerWrite, Policy, Refusal, Repeat, Reply, State, Status,
     UserId, WriteId, clock_ahead, status,
 };
-use uuid::Uuid;
 
 use crate::backoff;
 use crate::documents::{Access, Documents};
+use crate::environment::{Deadline, Environment};
 use crate::error::StoreError;
 use crate::ledger::{DueAlarm, Ledger};
 use crate::pseudonym::pseudonym;
-use crate::time::{Deadline, HostTime, Time};
 use crate::writer::{Carried, Change, LOCKED, Request};
 
 /// For how long new tries are begun. A host call can wait for five seconds by itself, where another process holds the
@@ -32,8 +31,8 @@ pub struct Users<'a, D, L> {
     pub ledger: &'a L,
     /// The rules' settings.
     pub policy: &'a Policy,
-    /// The clocks.
-    pub time: &'a dyn Time,
+    /// Clocks and chance.
+    pub environment: &'a dyn Environment,
 }
 
 /// The mark of a request.
@@ -43,14 +42,6 @@ pub enum WriteMark {
     Once(WriteId),
     /// A retry may come with the same mark, and wants the same answer.
     Repeatable(Repeat),
-}
-
-impl WriteMark {
-    /// The mark of a write that nobody repeats.
-    #[must_use]
-    pub fn fresh() -> Self {
-        Self::Once(random_write_id())
-    }
 }
 
 /// Why a command has no reply.
@@ -82,20 +73,36 @@ pub struct Applied {
 }
 
 impl<'a, D: Documents, L: Ledger> Users<'a, D, L> {
-    /// Users by the host's clocks.
+    /// Users there, by those rules.
     #[must_use]
-    pub fn new(documents: &'a D, ledger: &'a L, policy: &'a Policy) -> Self {
+    pub fn new(
+        documents: &'a D,
+        ledger: &'a L,
+        policy: &'a Policy,
+        environment: &'a dyn Environment,
+    ) -> Self {
         Self {
             documents,
             ledger,
             policy,
-            time: &HostTime,
+            environment,
         }
+    }
+
+    /// The mark of a write that nobody repeats.
+    #[must_use]
+    pub fn fresh_mark(&self) -> WriteMark {
+        WriteMark::Once(self.random_write_id())
+    }
+
+    /// A mark that no other write has.
+    pub(crate) fn random_write_id(&self) -> WriteId {
+        WriteId::from_bits(self.environment.random())
     }
 
     /// The time.
     pub(crate) fn now(&self) -> Instant {
-        self.time.now()
+        self.environment.now()
     }
 
     /// The user's status at this instant, from one read of the state document. Nothing is written.
@@ -113,7 +120,7 @@ impl<'a, D: Documents, L: Ledger> Users<'a, D, L> {
     /// When the document cannot be read.
     pub async fn read(&self, user: &UserId) -> Result<Option<State>, StoreError> {
         let deadline = self.deadline();
-        let mut waits = backoff::locked();
+        let mut waits = backoff::locked(self.environment);
         if self.documents.found_locked(Access::Read) {
             return Err(StoreError::Busy(LOCKED.to_owned()));
         }
@@ -123,7 +130,7 @@ impl<'a, D: Documents, L: Ledger> Users<'a, D, L> {
                 Err(error) => error,
             };
             let again = match (&error, waits.next()) {
-                (StoreError::Busy(_), Some(wait)) => deadline.wait(wait, self.time).await,
+                (StoreError::Busy(_), Some(wait)) => deadline.wait(wait, self.environment).await,
                 _ => false,
             };
             if !again {
@@ -151,9 +158,9 @@ impl<'a, D: Documents, L: Ledger> Users<'a, D, L> {
                 WriteMark::Once(id) => id.clone(),
                 // Two copies of a repeatable request can be under way at once, and the second must not take the first
                 // one's write for its own: it would answer with, and tell the ledger of, a session that never was.
-                WriteMark::Repeatable(_) => random_write_id(),
+                WriteMark::Repeatable(_) => self.random_write_id(),
             },
-            creator: random_write_id(),
+            creator: self.random_write_id(),
             deadline,
         };
         let change = Change::Command {
@@ -224,8 +231,8 @@ impl<'a, D: Documents, L: Ledger> Users<'a, D, L> {
         let request = Request {
             user,
             change: Change::TakeUp(facts),
-            write: random_write_id(),
-            creator: random_write_id(),
+            write: self.random_write_id(),
+            creator: self.random_write_id(),
             deadline,
         };
         if let Carried::Out(applied) = self.carry_out(request).await?
@@ -261,7 +268,7 @@ impl<'a, D: Documents, L: Ledger> Users<'a, D, L> {
                 "a session of {} runs and the ledger has no alarm for it: it was put back in time or emptied",
                 pseudonym(&state.user)
             );
-            let token = DueAlarm::token_of_sweep(&random_write_id());
+            let token = DueAlarm::token_of_sweep(&self.random_write_id());
             self.ledger.set_alarm(&state.user, &token, now, now).await?;
         }
         // The document is read again for it, after the ledger.
@@ -273,14 +280,8 @@ impl<'a, D: Documents, L: Ledger> Users<'a, D, L> {
 
     /// A deadline for something of its own.
     pub(crate) fn deadline(&self) -> Deadline {
-        Deadline::after(TRIED_FOR, self.time)
+        Deadline::after(TRIED_FOR, self.environment)
     }
-}
-
-/// A mark that no other write has.
-pub(crate) fn random_write_id() -> WriteId {
-    let (bits, _) = Uuid::new_v4().as_u64_pair();
-    WriteId::from_bits(bits)
 }
 
 pub(crate) fn parse(document: &[u8]) -> Result<State, StoreError> {

@@ -3,7 +3,7 @@
 //! An event is carried out first and recorded then. Should anything break off in between, it is sent again and finds its
 //! own order in the user's state, so that it counts once; the record tells how the first delivery ended.
 
-use spin_sdk::sqlite::{RowResult, Value};
+use crate::sql::{Row, Value};
 use talktime_usage::{Instant, UserId};
 
 use crate::error::StoreError;
@@ -235,7 +235,7 @@ pub async fn count_unmapped<C: Sql>(
     rows.first().map_or(Ok(0), |row| required(row, 0))
 }
 
-fn recorded(row: &RowResult) -> Result<WebhookEvent, StoreError> {
+fn recorded(row: &Row) -> Result<WebhookEvent, StoreError> {
     Ok(WebhookEvent {
         id: required_text(row, 0)?,
         kind: required_text(row, 1)?,

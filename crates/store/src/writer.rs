@@ -7,10 +7,10 @@ use talktime_usage::{
 
 use crate::backoff;
 use crate::documents::{Access, Documents};
+use crate::environment::Deadline;
 use crate::error::StoreError;
 use crate::ledger::{Ledger, Written};
 use crate::pseudonym::pseudonym;
-use crate::time::Deadline;
 use crate::users::{Applied, ApplyError, Users, parse};
 
 /// The most swaps of one request: all requests of an instance share what it has, and one user's many must not use it up.
@@ -84,7 +84,7 @@ impl<D: Documents, L: Ledger> Users<'_, D, L> {
     /// Turns until the change is made, refused, or given up.
     pub(crate) async fn carry_out(&self, request: Request<'_>) -> Result<Carried, ApplyError> {
         let mut attempts: Vec<Attempt> = Vec::new();
-        let mut waits = backoff::contended();
+        let mut waits = backoff::contended(self.environment);
         loop {
             let error = match self.turn(&request, &mut attempts).await {
                 Ok(Turn::Carried(carried)) => return Ok(carried),
@@ -99,7 +99,7 @@ impl<D: Documents, L: Ledger> Users<'_, D, L> {
                 Err(error) => return Err(error),
             };
             let again = match waits.next() {
-                Some(wait) => request.deadline.wait(wait, self.time).await,
+                Some(wait) => request.deadline.wait(wait, self.environment).await,
                 None => false,
             };
             if !again {

@@ -9,7 +9,6 @@ use uuid::Uuid;
 use super::*;
 use crate::sweep::{RESERVE_ALONE, SweepError, SweepOrder, SweepReport, sweep};
 use crate::testing::{Stage, user};
-use crate::users::{WriteMark, random_write_id};
 
 const ORDER: SweepOrder = SweepOrder {
     batch: 200,
@@ -37,7 +36,7 @@ fn end(stage: &Stage, name: &str, number: u128) {
 }
 
 fn apply(stage: &Stage, name: &str, command: &Command) {
-    let mark = WriteMark::Once(random_write_id());
+    let mark = stage.users().fresh_mark();
     block_on(stage.users().apply(&user(name), command, &mark)).expect("carried out");
 }
 

@@ -42,7 +42,7 @@ fn heartbeat(number: u128) -> Command {
 
 impl Stage {
     fn apply(&self, name: &str, command: &Command) -> Result<Applied, ApplyError> {
-        let mark = WriteMark::Once(random_write_id());
+        let mark = self.users().fresh_mark();
         block_on(self.users().apply(&user(name), command, &mark))
     }
 

@@ -3,10 +3,10 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use talktime_config::{Misconfigured, Once, parsed, variable};
+use talktime_store::SweepOrder;
 use talktime_usage::{Catalogue, Policy};
 
-use crate::sweep::SweepOrder;
+use crate::{Misconfigured, Once, parsed, variable};
 
 /// The longest that a running session may wait for its next row in the ledger.
 const ALARM_INTERVAL_MAX: Duration = Duration::from_mins(10);

@@ -1,13 +1,13 @@
-//! [`Documents`] on Spin's key-value store.
+//! [`Documents`] in Spin's key-value store.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use talktime_usage::UserId;
 
-use crate::documents::{Access, Documents};
-use crate::error::StoreError;
-use crate::time::{HostTime, Time};
+use talktime_store::{Access, Documents, Environment, StoreError};
+
+use crate::environment::HOST;
 
 mod bindings {
     #![allow(missing_docs, clippy::pedantic, unused_qualifications, unsafe_code)]
@@ -41,21 +41,18 @@ const LONG_WAIT: Duration = Duration::from_millis(4_500);
 /// For how long nobody of this instance tries after such a call: the others behind it have had their answer then.
 const LOCKED_FOR_MILLIS: u64 = 2_000;
 
-/// Until when, by the clock of [`HostTime::elapsed`], reads and writes are not tried, in milliseconds.
+/// Until when, by the clock of [`HOST::elapsed`], reads and writes are not tried, in milliseconds.
 static LOCKED_UNTIL: [AtomicU64; 2] = [AtomicU64::new(0), AtomicU64::new(0)];
 
 fn elapsed_millis() -> u64 {
-    u64::try_from(HostTime.elapsed().as_millis()).unwrap_or(u64::MAX)
+    u64::try_from(HOST.elapsed().as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Makes a call, and remembers whether it found the store locked.
-fn watched<T, E: Into<StoreError>>(
-    access: Access,
-    call: impl FnOnce() -> Result<T, E>,
-) -> Result<T, StoreError> {
-    let began = HostTime.elapsed();
-    let outcome = call().map_err(Into::into);
-    let waited = HostTime.elapsed().saturating_sub(began);
+fn watched<T>(access: Access, call: impl FnOnce() -> Result<T, Error>) -> Result<T, StoreError> {
+    let began = HOST.elapsed();
+    let outcome = call().map_err(store_error);
+    let waited = HOST.elapsed().saturating_sub(began);
     if waited >= LONG_WAIT {
         let until = elapsed_millis() + LOCKED_FOR_MILLIS;
         for (of, locked_until) in LOCKED_UNTIL.iter().enumerate() {
@@ -69,18 +66,18 @@ fn watched<T, E: Into<StoreError>>(
 }
 
 /// The user documents in the store `default`, under keys `user:{id}`.
-pub struct SpinKeyValue {
+pub struct KeyValue {
     bucket: Bucket,
 }
 
-impl SpinKeyValue {
+impl KeyValue {
     /// Opens the store.
     ///
     /// # Errors
     /// When the host does not grant it or it cannot be reached.
     pub fn open() -> Result<Self, StoreError> {
         Ok(Self {
-            bucket: open(LABEL)?,
+            bucket: open(LABEL).map_err(store_error)?,
         })
     }
 }
@@ -89,7 +86,7 @@ fn key(user: &UserId) -> String {
     format!("user:{user}")
 }
 
-impl Documents for SpinKeyValue {
+impl Documents for KeyValue {
     type Claim = Cas;
 
     async fn read(&self, user: &UserId) -> Result<Option<Vec<u8>>, StoreError> {
@@ -97,7 +94,7 @@ impl Documents for SpinKeyValue {
     }
 
     async fn claim(&self, user: &UserId) -> Result<(Option<Vec<u8>>, Cas), StoreError> {
-        let cas = Cas::new(&self.bucket, &key(user))?;
+        let cas = Cas::new(&self.bucket, &key(user)).map_err(store_error)?;
         let document = watched(Access::Read, || cas.current())?;
         Ok((document, cas))
     }
@@ -119,14 +116,12 @@ impl Documents for SpinKeyValue {
     }
 }
 
-impl From<Error> for StoreError {
-    fn from(error: Error) -> Self {
-        match error {
-            Error::NoSuchStore => Self::Unavailable(format!("no key-value store {LABEL:?}")),
-            Error::AccessDenied => {
-                Self::Unavailable(format!("spin.toml does not grant the store {LABEL:?}"))
-            }
-            Error::Other(message) => Self::from_message(message),
+fn store_error(error: Error) -> StoreError {
+    match error {
+        Error::NoSuchStore => StoreError::Unavailable(format!("no key-value store {LABEL:?}")),
+        Error::AccessDenied => {
+            StoreError::Unavailable(format!("spin.toml does not grant the store {LABEL:?}"))
         }
+        Error::Other(message) => StoreError::from_message(message),
     }
 }

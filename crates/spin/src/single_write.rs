@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use crate::log;
-use talktime_config::{Once, parsed};
+use crate::{Misconfigured, Once, parsed, sleep};
 
 /// The variable that switches it off, for hosts that set `TCP_NODELAY`.
 const VARIABLE: &str = "single_write_answers";
@@ -15,21 +14,19 @@ const VARIABLE: &str = "single_write_answers";
 /// nearly every handler that touched KV or `SQLite`. An answer with `content-length` whose handler has just awaited the
 /// host's timer leaves in one write nearly always. Measured on Spin 4.1: 44 → 1.5 ms at one connection, 3.5 times the
 /// throughput at 16.
-pub async fn leave_in_one_write() {
+///
+/// # Errors
+/// When the variable cannot be used. Since it changes no answer's content, the default is assumed then.
+pub async fn leave_in_one_write() -> Result<(), Misconfigured> {
     /// The shortest time that is not none: awaiting none at all may not leave the guest.
     const SHORTEST: Duration = Duration::from_nanos(1);
     static WANTED: Once<bool> = Once::new();
 
     let wanted = WANTED
-        .get(async || {
-            Ok::<_, talktime_config::Misconfigured>(parsed(VARIABLE).await?.unwrap_or(true))
-        })
+        .get(async || Ok(parsed(VARIABLE).await?.unwrap_or(true)))
         .await;
-    match wanted {
-        Ok(false) => return,
-        Ok(true) => {}
-        // It changes no answer's content, so that no answer is withheld for it.
-        Err(error) => log::once(&format!("misconfigured: {error}; true is assumed")),
+    if !matches!(wanted, Ok(false)) {
+        sleep(SHORTEST).await;
     }
-    spin_sdk::time::sleep(SHORTEST).await;
+    wanted.map(drop)
 }

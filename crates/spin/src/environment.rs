@@ -1,0 +1,62 @@
+//! [`Environment`] by the host's clocks and its source of chance.
+
+use std::pin::Pin;
+use std::sync::OnceLock;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use talktime_store::Environment;
+use talktime_usage::{Instant, SessionId};
+use uuid::{Builder, Uuid};
+
+/// The host.
+#[derive(Clone, Copy, Debug)]
+pub struct Host;
+
+/// The one there is.
+pub static HOST: Host = Host;
+
+impl Environment for Host {
+    fn now(&self) -> Instant {
+        now()
+    }
+
+    fn elapsed(&self) -> Duration {
+        static BEGIN: OnceLock<std::time::Instant> = OnceLock::new();
+        BEGIN.get_or_init(std::time::Instant::now).elapsed()
+    }
+
+    fn wait(&self, span: Duration) -> Pin<Box<dyn Future<Output = ()> + '_>> {
+        Box::pin(sleep(span))
+    }
+
+    fn random(&self) -> u64 {
+        Uuid::new_v4().as_u64_pair().1
+    }
+}
+
+/// The time now, by the host's wall clock. What decides anything takes the time as an argument.
+#[must_use]
+pub fn now() -> Instant {
+    // A clock before 1970 or after 9999 reads as the nearest time that an `Instant` has.
+    let elapsed = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    Instant::from_unix_millis(0).plus(elapsed)
+}
+
+/// An id for a session that starts now: of version 7, so that ids sort by time.
+#[must_use]
+pub fn session_id(now: Instant) -> SessionId {
+    let millis = u64::try_from(now.unix_millis()).unwrap_or_default();
+    let random = Uuid::new_v4().into_bytes();
+    // All but the bytes in which a random id says that it is one.
+    let mut bytes = [0; 10];
+    bytes[..6].copy_from_slice(&random[..6]);
+    bytes[6..].copy_from_slice(&random[12..]);
+    SessionId::new(Builder::from_unix_timestamp_millis(millis, &bytes).into_uuid())
+}
+
+/// Waits, by the host's timer.
+pub async fn sleep(span: Duration) {
+    spin_sdk::time::sleep(span).await;
+}
