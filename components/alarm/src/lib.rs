@@ -3,7 +3,7 @@
 //! The trigger fires and forgets, does not catch up and may overlap. None of that matters: leases keep two sweeps apart,
 //! and what one misses the next one does.
 
-use talktime_spin::{HOST, KeyValue, Ledger, Settings};
+use talktime_spin::{HOST, KeyValue, Settings};
 use talktime_store::sweep::RESERVE_ALONE;
 use talktime_store::{SweepReport, Users, sweep};
 

@@ -17,7 +17,7 @@ use talktime_http::{Answer, Code, Problem, Request, Service};
 use talktime_spin::{HOST, KeyValue, Ledger, Misconfigured, Once, Settings, now, parsed, variable};
 use talktime_store::webhook_events::{self, Delivered, Effect, Outcome};
 use talktime_store::{
-    ApplyError, PlanNews, StoreError, Users, WriteMark, plan_news, pseudonym, subscriptions,
+    ApplyError, PlanNews, StoreError, Users, plan_news, pseudonym, subscriptions,
 };
 use talktime_usage::{Catalogue, Instant, Policy, SubscriptionId};
 
@@ -165,7 +165,7 @@ async fn tell(
     event: &str,
 ) -> Result<(Outcome, Effect, Vec<SubscriptionId>), Problem> {
     let documents = KeyValue::open()?;
-    let users = Users::new(&documents, ledger, policy);
+    let users = Users::new(&documents, ledger, policy, &HOST);
     match plan_news::tell(&users, news, &users.fresh_mark()).await {
         Ok(told) => {
             let grants = told.state.as_ref().map(|state| &state.grants);

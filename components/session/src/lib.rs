@@ -85,7 +85,7 @@ async fn answer(route: Route, mut request: Request) -> Result<Answer, Problem> {
         .await?
         .reply;
     match reply {
-        Reply::Started(started) => Answer::ok(&StartAnswer::new(&started, &settings.policy, &HOST)),
+        Reply::Started(started) => Answer::ok(&StartAnswer::new(&started, &settings.policy)),
         Reply::Heard(heard) => Answer::ok(&HeartbeatAnswer::from(&heard)),
         Reply::Stopped(stopped) => Answer::ok(&EndAnswer::from(&stopped)),
         other => Err(Problem::internal(format!(

@@ -5,7 +5,6 @@ mod assets;
 mod policy;
 
 use std::borrow::Cow;
-use talktime_spin::{Misconfigured, Once, variable};
 
 use http::header::{
     ACCESS_CONTROL_ALLOW_ORIGIN, ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, ETAG,
@@ -13,8 +12,9 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use spin_sdk::http::{IntoResponse, Request};
-use talktime_http::log::Client;
-use talktime_http::{Answer, Code, Problem, leave_in_one_write, respond};
+use talktime_http::log::{self, Client};
+use talktime_http::{Answer, Code, Problem, respond};
+use talktime_spin::leave_in_one_write;
 
 /// On every answer, refusals included, beside what answers of all components have.
 const SECURITY_HEADERS: [(&str, &str); 2] = [
@@ -49,7 +49,9 @@ pub async fn handle(request: Request) -> impl IntoResponse {
             .headers_mut()
             .insert(CONTENT_SECURITY_POLICY, policy);
     }
-    leave_in_one_write().await;
+    if let Err(error) = leave_in_one_write().await {
+        log::once(&format!("misconfigured: {error}; the default is assumed"));
+    }
     response
 }
 

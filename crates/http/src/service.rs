@@ -4,12 +4,12 @@ use std::fmt::Display;
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
-use talktime_spin::{Misconfigured, Once, variable};
+use talktime_spin::{Misconfigured, Once, leave_in_one_write, variable};
 
 use crate::answer::Answer;
 use crate::cors::{self, Cors};
 use crate::csrf::CookieUse;
-use crate::log::Client;
+use crate::log::{self, Client};
 use crate::problem::Problem;
 use crate::request::Request;
 use crate::response::{Response, respond};
