@@ -3,8 +3,7 @@
 //! The trigger fires and forgets, does not catch up and may overlap. None of that matters: leases keep two sweeps apart,
 //! and what one misses the next one does.
 
-use talktime_spin::{HOST, KeyValue, Settings};
-use talktime_store::sweep::RESERVE_ALONE;
+use talktime_spin::{HOST, KeyValue, Serves, Settings};
 use talktime_store::{SweepReport, Users, sweep};
 
 mod bindings {
@@ -49,7 +48,8 @@ async fn run() -> Result<SweepReport, String> {
     let ledger = talktime_spin::ledger();
     let users = Users::new(&documents, &ledger, &settings.policy, &HOST);
     // Nobody can say here that a clock which jumped is right; if it goes on, it is believed in a while.
-    sweep(&users, settings.sweep_order(RESERVE_ALONE, false))
+    let changed_max = documents.swaps_for_sweep(Serves::SweepsOnly);
+    sweep(&users, settings.sweep_order(changed_max, false))
         .await
         .map_err(|error| error.to_string())
 }

@@ -8,8 +8,7 @@ use spin_sdk::http::IntoResponse;
 use talktime_api::internal::{SweepAnswer, SweepBody};
 use talktime_http::Verb::{Get, Post};
 use talktime_http::{Answer, Problem, Request, Service};
-use talktime_spin::{HOST, KeyValue, Ledger, Settings};
-use talktime_store::sweep::RESERVE_SHARED;
+use talktime_spin::{HOST, KeyValue, Ledger, Serves, Settings};
 use talktime_store::{Users, sweep};
 
 #[derive(Clone, Copy)]
@@ -48,7 +47,8 @@ async fn answer(route: Route, mut request: Request) -> Result<Answer, Problem> {
         }
         Route::Alarm => {
             let body: SweepBody = request.json().await?;
-            let order = settings.sweep_order(RESERVE_SHARED, body.force);
+            let changed_max = documents.swaps_for_sweep(Serves::Requests);
+            let order = settings.sweep_order(changed_max, body.force);
             Answer::ok(&SweepAnswer::from(sweep(&users, order).await?))
         }
         Route::User => look_up::user(&users, request.path_id()).await,

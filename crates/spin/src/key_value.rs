@@ -33,6 +33,25 @@ const SWAPS_MAX: u32 = 256;
 /// The swaps that this instance has made.
 static SWAPS: AtomicU32 = AtomicU32::new(0);
 
+fn swaps_left() -> u32 {
+    SWAPS_MAX.saturating_sub(SWAPS.load(Ordering::Relaxed))
+}
+
+/// Swaps that a sweep leaves unused for lost races where its instance serves nothing else.
+const RESERVE_ALONE: u32 = 16;
+
+/// Swaps that a sweep leaves to the other requests that its instance may yet serve: one for each.
+const RESERVE_SHARED: u32 = 128;
+
+/// What an instance is there for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Serves {
+    /// Sweeps, and nothing else.
+    SweepsOnly,
+    /// Requests, of which a sweep is one.
+    Requests,
+}
+
 /// A call that takes that long has waited for another process's lock: on `SQLite` Spin waits for five seconds within one
 /// call, during which nothing else of this instance runs, and no other call to the store on this machine. So one that
 /// succeeds after such a wait was in the queue behind another instance's, and the next one would be again.
@@ -71,6 +90,16 @@ pub struct KeyValue {
 }
 
 impl KeyValue {
+    /// How many users one sweep of this instance may change: most swaps that are left, if it serves nothing else.
+    #[must_use]
+    pub fn swaps_for_sweep(&self, serves: Serves) -> u32 {
+        let reserve = match serves {
+            Serves::SweepsOnly => RESERVE_ALONE,
+            Serves::Requests => RESERVE_SHARED,
+        };
+        swaps_left().saturating_sub(reserve)
+    }
+
     /// Opens the store.
     ///
     /// # Errors
@@ -99,12 +128,16 @@ impl Documents for KeyValue {
         Ok((document, cas))
     }
 
-    fn swaps_left(&self) -> u32 {
-        SWAPS_MAX.saturating_sub(SWAPS.load(Ordering::Relaxed))
-    }
-
-    fn found_locked(&self, access: Access) -> bool {
-        elapsed_millis() < LOCKED_UNTIL[access as usize].load(Ordering::Relaxed)
+    fn known_to_fail(&self, access: Access) -> Option<StoreError> {
+        let is_locked = elapsed_millis() < LOCKED_UNTIL[access as usize].load(Ordering::Relaxed);
+        let why = if is_locked {
+            "the store was locked a moment ago"
+        } else if access == Access::Write && swaps_left() == 0 {
+            "this instance can make no more swaps"
+        } else {
+            return None;
+        };
+        Some(StoreError::Busy(why.to_owned()))
     }
 
     async fn swap(&self, claim: Cas, document: &[u8]) -> Result<(), StoreError> {

@@ -15,7 +15,7 @@ mod sql;
 mod variables;
 
 pub use environment::{HOST, Host, now, session_id, sleep};
-pub use key_value::KeyValue;
+pub use key_value::{KeyValue, Serves};
 pub use once::Once;
 pub use secret::check_secret;
 pub use settings::Settings;

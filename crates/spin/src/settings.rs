@@ -79,12 +79,12 @@ impl Settings {
         Ok(settings)
     }
 
-    /// What a sweep is to do, by an instance that keeps so many swaps for others.
+    /// What a sweep is to do that may change so many users.
     #[must_use]
-    pub fn sweep_order(&self, reserve: u32, force: bool) -> SweepOrder {
+    pub fn sweep_order(&self, changed_max: u32, force: bool) -> SweepOrder {
         SweepOrder {
             batch: self.sweep_batch,
-            reserve,
+            changed_max,
             retain: self.retain,
             force,
         }

@@ -27,12 +27,9 @@ pub trait Documents {
         user: &UserId,
     ) -> impl Future<Output = Result<(Option<Vec<u8>>, Self::Claim), StoreError>>;
 
-    /// How many more swaps this instance of the component can make.
-    fn swaps_left(&self) -> u32;
-
-    /// Whether such a call found the store locked a moment ago, after a long wait. The next one would wait as long, and
-    /// all those behind it.
-    fn found_locked(&self, access: Access) -> bool;
+    /// Why such a call is not worth a try, where that is known beforehand: the last one found the store locked after a long
+    /// wait, say, and the next would wait as long, and all those behind it.
+    fn known_to_fail(&self, access: Access) -> Option<StoreError>;
 
     /// Replaces what the claim read. Whether that happened is *not* told reliably by every store (Spin's Redis store
     /// always says it did not; its `SQLite` store replaces unconditionally where nothing was read): callers read the

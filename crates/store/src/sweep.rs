@@ -93,27 +93,21 @@ pub enum SweepError {
     Store(#[from] StoreError),
 }
 
-/// Swaps that a sweep under the cron trigger leaves unused, for lost races: its instance serves nothing else.
-pub const RESERVE_ALONE: u32 = 16;
-
-/// Swaps that a sweep leaves to the other requests that its instance may yet serve: one for each.
-pub const RESERVE_SHARED: u32 = 128;
-
 /// What a sweep is to do.
 #[derive(Clone, Copy, Debug)]
 pub struct SweepOrder {
     /// How many users it claims at a time.
     pub batch: u32,
-    /// How many swaps of the instance it leaves alone.
-    pub reserve: u32,
+    /// How many users it changes at most, each by one swap but for lost races.
+    pub changed_max: u32,
     /// How long final rows are kept; `None` for ever.
     pub retain: Option<Duration>,
     /// Whether an operator says that the clock is right.
     pub force: bool,
 }
 
-/// Handles due alarms in batches until none is left to claim, the time budget is used up, or the instance has no more
-/// swaps to spend. Then it deletes what is too old to be kept.
+/// Handles due alarms in batches until none is left to claim, the time budget is used up, or as many users were changed as
+/// the order allows. Then it deletes what is too old to be kept.
 ///
 /// # Errors
 /// When the ledger cannot say what is due, or the clock cannot be believed. A failure with one user is only counted.
@@ -127,19 +121,15 @@ pub async fn sweep<D: Documents, L: Ledger>(
         due: users.ledger.count_due(users.now()).await?,
         ..SweepReport::default()
     };
-    while !budget.is_over(users.environment) {
-        // Each user takes one swap at most, but for lost races.
-        let left = users.documents.swaps_left().saturating_sub(order.reserve);
+    let mut left = order.changed_max;
+    while left > 0 && !budget.is_over(users.environment) {
         let most = order.batch.min(left);
-        if most == 0 {
-            break;
-        }
         let claimed = users.ledger.claim_due(users.now(), most).await?;
         report.failed += claimed.unreadable;
         if claimed.alarms.is_empty() {
             break;
         }
-        sweep_batch(users, claimed, budget, &mut report).await;
+        left = left.saturating_sub(sweep_batch(users, claimed, budget, &mut report).await);
     }
     if let Some(retain) = order.retain
         && !budget.is_over(users.environment)
@@ -173,13 +163,14 @@ async fn check_clock<D: Documents, L: Ledger>(
     }
 }
 
-/// Sees to users that were claimed at once, a few at a time, and hands back those that the time does not suffice for.
+/// Sees to users that were claimed at once, a few at a time, and hands back those that the time does not suffice for. Tells
+/// how many it changed.
 async fn sweep_batch<D: Documents, L: Ledger>(
     users: &Users<'_, D, L>,
     claimed: Claimed,
     budget: Deadline,
     report: &mut SweepReport,
-) {
+) -> u32 {
     let one = async |alarm: DueAlarm| {
         if budget.is_over(users.environment) {
             return (alarm, None);
@@ -193,14 +184,20 @@ async fn sweep_batch<D: Documents, L: Ledger>(
     };
     let mut done = stream::iter(claimed.alarms.into_iter().map(one)).buffer_unordered(AT_ONCE);
     let mut left = Vec::new();
+    let mut changed = 0;
     while let Some((alarm, outcome)) = done.next().await {
         match outcome {
             None => left.push(alarm),
-            Some(Err(_)) => report.failed += 1,
+            // It may have made its swap.
+            Some(Err(_)) => {
+                report.failed += 1;
+                changed += 1;
+            }
             Some(Ok(done)) => {
                 report.swept += 1;
                 report.ended += done.ended;
                 report.archived += done.archived;
+                changed += u32::from(done.changed);
             }
         }
     }
@@ -210,6 +207,7 @@ async fn sweep_batch<D: Documents, L: Ledger>(
         // The lease runs out by itself.
         eprintln!("{} alarms keep their lease: {error}", left.len());
     }
+    changed
 }
 
 async fn prune<D: Documents, L: Ledger>(users: &Users<'_, D, L>, retain: Duration) -> u64 {
@@ -227,6 +225,7 @@ async fn prune<D: Documents, L: Ledger>(users: &Users<'_, D, L>, retain: Duratio
 
 #[derive(Default)]
 struct Done {
+    changed: bool,
     ended: u64,
     archived: u64,
 }
@@ -254,7 +253,11 @@ async fn sweep_user<D: Documents, L: Ledger>(
     let mark = WriteMark::Once(sweep.clone());
     let applied = users.apply(&alarm.user, &command, &mark).await?;
     written?;
-    let mut done = Done::default();
+    let revision = |state: &Option<State>| state.as_ref().map(|state| state.revision);
+    let mut done = Done {
+        changed: revision(&applied.before) != revision(&applied.state),
+        ..Done::default()
+    };
     for write in &applied.writes {
         match write {
             LedgerWrite::Session(row) if row.ended.is_some() => done.ended += 1,

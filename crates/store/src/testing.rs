@@ -135,12 +135,10 @@ impl Documents for TestDocuments {
         Ok((document.clone(), (user.clone(), document)))
     }
 
-    fn swaps_left(&self) -> u32 {
-        self.swaps_max.get().saturating_sub(self.swaps.get())
-    }
-
-    fn found_locked(&self, access: Access) -> bool {
-        self.found_locked.get() == Some(access)
+    fn known_to_fail(&self, access: Access) -> Option<StoreError> {
+        let is_used_up = access == Access::Write && self.swaps.get() >= self.swaps_max.get();
+        (is_used_up || self.found_locked.get() == Some(access))
+            .then(|| StoreError::Busy("not now".to_owned()))
     }
 
     async fn swap(&self, claim: Seen, document: &[u8]) -> Result<(), StoreError> {

@@ -14,7 +14,7 @@ use crate::environment::{Deadline, Environment};
 use crate::error::StoreError;
 use crate::ledger::{DueAlarm, Ledger};
 use crate::pseudonym::pseudonym;
-use crate::writer::{Carried, Change, LOCKED, Request};
+use crate::writer::{Carried, Change, Request};
 
 /// For how long new tries are begun. A host call can wait for five seconds by itself, where another process holds the
 /// store; a request is to be answered within about that.
@@ -121,8 +121,8 @@ impl<'a, D: Documents, L: Ledger> Users<'a, D, L> {
     pub async fn read(&self, user: &UserId) -> Result<Option<State>, StoreError> {
         let deadline = self.deadline();
         let mut waits = backoff::locked(self.environment);
-        if self.documents.found_locked(Access::Read) {
-            return Err(StoreError::Busy(LOCKED.to_owned()));
+        if let Some(error) = self.documents.known_to_fail(Access::Read) {
+            return Err(error);
         }
         loop {
             let error = match self.documents.read(user).await {

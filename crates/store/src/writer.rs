@@ -24,9 +24,6 @@ const OUTBOX_WRITTEN_AT: usize = 32;
 /// every write makes anew, and stores bound its size.
 const OUTBOX_MAX: usize = 200;
 
-/// What whoever comes after a call that found the store locked is told.
-pub(crate) const LOCKED: &str = "the store was locked a moment ago";
-
 /// What is to be done with a state.
 #[derive(Clone, Copy)]
 pub(crate) enum Change<'a> {
@@ -113,8 +110,8 @@ impl<D: Documents, L: Ledger> Users<'_, D, L> {
         request: &Request<'_>,
         attempts: &mut Vec<Attempt>,
     ) -> Result<Turn, ApplyError> {
-        if self.documents.found_locked(Access::Read) {
-            return Ok(Turn::GiveUp(StoreError::Busy(LOCKED.to_owned())));
+        if let Some(error) = self.documents.known_to_fail(Access::Read) {
+            return Ok(Turn::GiveUp(error));
         }
         let now = self.now();
         let (document, claim) = self.documents.claim(request.user).await?;
@@ -148,8 +145,11 @@ impl<D: Documents, L: Ledger> Users<'_, D, L> {
                 reply,
             } => (*next, writes, reply),
         };
-        if let Some(why) = self.no_swap(attempts) {
-            return Ok(Turn::GiveUp(StoreError::Busy(why.to_owned())));
+        if attempts.len() >= SWAPS_MAX {
+            return Ok(Turn::GiveUp(raced()));
+        }
+        if let Some(error) = self.documents.known_to_fail(Access::Write) {
+            return Ok(Turn::GiveUp(error));
         }
         let bytes = serialize(&next)?;
         let Some((claim, lease_until)) = self
@@ -179,12 +179,12 @@ impl<D: Documents, L: Ledger> Users<'_, D, L> {
         now: Instant,
     ) -> Result<Turn, ApplyError> {
         // Another request of this instance may have found out while this one waited for the ledger.
-        if self.documents.found_locked(Access::Write) {
-            return Ok(Turn::GiveUp(StoreError::Busy(LOCKED.to_owned())));
+        if let Some(error) = self.documents.known_to_fail(Access::Write) {
+            return Ok(Turn::GiveUp(error));
         }
         let swapped = self.documents.swap(claim, document).await;
         if let Err(error) = &swapped
-            && self.documents.found_locked(Access::Write)
+            && self.documents.known_to_fail(Access::Write).is_some()
         {
             // The time is up, and who asks again finds out what came of it.
             return Ok(Turn::GiveUp(error.clone()));
@@ -199,19 +199,6 @@ impl<D: Documents, L: Ledger> Users<'_, D, L> {
         match made {
             Some(made) => Ok(Turn::Carried(self.committed(request, made, now).await)),
             None => swapped.map(|()| Turn::Again(raced())).map_err(Into::into),
-        }
-    }
-
-    /// Why no swap is to be tried.
-    fn no_swap(&self, attempts: &[Attempt]) -> Option<&'static str> {
-        if attempts.len() >= SWAPS_MAX {
-            Some("many writers at once")
-        } else if self.documents.swaps_left() == 0 {
-            Some("this instance can make no more swaps")
-        } else if self.documents.found_locked(Access::Write) {
-            Some(LOCKED)
-        } else {
-            None
         }
     }
 

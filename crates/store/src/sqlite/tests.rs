@@ -7,12 +7,12 @@ use talktime_usage::{Command, EndReason, SessionId};
 use uuid::Uuid;
 
 use super::*;
-use crate::sweep::{RESERVE_ALONE, SweepError, SweepOrder, SweepReport, sweep};
+use crate::sweep::{SweepError, SweepOrder, SweepReport, sweep};
 use crate::testing::{Stage, user};
 
 const ORDER: SweepOrder = SweepOrder {
     batch: 200,
-    reserve: RESERVE_ALONE,
+    changed_max: 240,
     retain: None,
     force: false,
 };
