@@ -6,7 +6,8 @@ use talktime_api::internal::{
 use talktime_api::session::StatusAnswer;
 use talktime_http::{Answer, Problem, Request, write_id_from};
 use talktime_spin::now;
-use talktime_store::webhook_events::{self, Delivered, Effect, Outcome};
+use talktime_store::delivery::{Delivered, Effect, KnownBy, deliver};
+use talktime_store::webhook_events::Outcome;
 use talktime_store::{PlanNews, WriteMark, plan_news, subscriptions};
 use talktime_usage::{
     Catalogue, Claim, Command, EventOrder, Instant, Ownership, Period, PlanName, Repeat, Source,
@@ -53,27 +54,25 @@ async fn carry_out(
     mark: &WriteMark,
     now: Instant,
 ) -> Result<Outcome, Problem> {
-    let id = record::id(mark);
-    let before = async || webhook_events::find(users.ledger, &id, now).await;
-    // By its own time the user's state knows an update again. Without one, only the record does.
-    if body.event_id.is_some()
-        && !update.is_timed
-        && let Some(before) = before().await?
-    {
-        return Ok(before.outcome);
-    }
-    let (outcome, effect) = match &update.news {
-        Some(news) => {
-            let told = plan_news::tell(users, news, mark).await?;
-            (told.outcome, told.effect)
-        }
-        None => (Outcome::Outdated, Effect::Nothing),
+    // Without a time of its own only the record knows an update again, and without an id it is none that could come again.
+    let known_by = if body.event_id.is_some() && !update.is_timed {
+        KnownBy::Record
+    } else {
+        KnownBy::State
     };
-    let row = record::row(mark, body, update, outcome, now);
-    match webhook_events::record(users.ledger, &row, effect).await? {
-        Delivered::Now(outcome) => Ok(outcome),
-        Delivered::Before => Ok(before().await?.map_or(outcome, |before| before.outcome)),
-    }
+    let carry_out = async || -> Result<_, Problem> {
+        let (outcome, effect) = match &update.news {
+            Some(news) => {
+                let told = plan_news::tell(users, news, mark).await?;
+                (told.outcome, told.effect)
+            }
+            None => (Outcome::Outdated, Effect::Nothing),
+        };
+        Ok((record::row(mark, body, update, outcome, now), effect))
+    };
+    let (Delivered::Now(outcome) | Delivered::Before(outcome)) =
+        deliver(users.ledger, &record::id(mark), known_by, now, carry_out).await?;
+    Ok(outcome)
 }
 
 /// An update as news.

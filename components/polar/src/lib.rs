@@ -15,7 +15,8 @@ use talktime_api::webhook::{WebhookAnswer, WebhookOutcome};
 use talktime_http::Verb::Post;
 use talktime_http::{Answer, Code, Problem, Request, Service};
 use talktime_spin::{HOST, KeyValue, Ledger, Misconfigured, Once, Settings, now, parsed, variable};
-use talktime_store::webhook_events::{self, Delivered, Effect, Outcome};
+use talktime_store::delivery::{Delivered, Effect, KnownBy, deliver};
+use talktime_store::webhook_events::Outcome;
 use talktime_store::{
     ApplyError, PlanNews, StoreError, Users, plan_news, pseudonym, subscriptions,
 };
@@ -68,12 +69,13 @@ async fn answer((): (), mut request: Request) -> Result<Answer, Problem> {
         Err(error) => {
             let row = record::unreadable(delivery.id, error, &body, received_at);
             eprintln!("webhook {} failed: {error}", delivery.id);
-            webhook_events::record(&ledger, &row, Effect::Nothing).await?
+            let failed = async || Ok::<_, Problem>((row, Effect::Nothing));
+            deliver(&ledger, delivery.id, KnownBy::State, received_at, failed).await?
         }
     };
     Answer::ok(&WebhookAnswer::new(match delivered {
         Delivered::Now(outcome) => outcome.into(),
-        Delivered::Before => WebhookOutcome::Duplicate,
+        Delivered::Before(_) => WebhookOutcome::Duplicate,
     }))
 }
 
@@ -110,21 +112,22 @@ async fn carry_out(
         known: &known,
     };
     let mut decision = decide(event, arrival, rules);
-    // By its own time the user's state knows an event again. Without one, only the record does.
-    if !decision.is_timed
-        && let Some(before) = webhook_events::find(ledger, delivery.id, received_at).await?
-        && !before.outcome.is_open()
-    {
-        return Ok(Delivered::Before);
-    }
-    let (outcome, effect) = act(ledger, &settings.policy, &mut decision, delivery.id).await?;
-    let row = record::row(delivery.id, event, &decision, outcome, received_at);
-    if !decision.remarks.is_empty() {
-        let (id, kind, outcome) = (&row.id, &row.kind, outcome.as_str());
-        let remarks = decision.remarks.join("; ");
-        eprintln!("webhook {id} ({kind:?}): {outcome}: {remarks}");
-    }
-    Ok(webhook_events::record(ledger, &row, effect).await?)
+    let known_by = if decision.is_timed {
+        KnownBy::State
+    } else {
+        KnownBy::Record
+    };
+    let carry_out = async || {
+        let (outcome, effect) = act(ledger, &settings.policy, &mut decision, delivery.id).await?;
+        let row = record::row(delivery.id, event, &decision, outcome, received_at);
+        if !decision.remarks.is_empty() {
+            let (id, kind, outcome) = (&row.id, &row.kind, outcome.as_str());
+            let remarks = decision.remarks.join("; ");
+            eprintln!("webhook {id} ({kind:?}): {outcome}: {remarks}");
+        }
+        Ok((row, effect))
+    };
+    deliver(ledger, delivery.id, known_by, received_at, carry_out).await
 }
 
 async fn act(

@@ -1,10 +1,10 @@
 //! A user's mints, as the user's state knows them: a place is taken, and then filled or given back.
 
-use talktime_http::{Problem, random_write_id};
+use talktime_http::Problem;
 use talktime_spin::{HOST, KeyValue, Settings};
-use talktime_store::{ApplyError, NoLedger, Users, WriteMark};
+use talktime_store::{NoLedger, Users, WriteMark};
 use talktime_usage::command::Minted;
-use talktime_usage::{Command, Instant, MintLimits, Reply, SessionId, UserId};
+use talktime_usage::{Instant, MintLimits, SessionId, UserId};
 
 use crate::limits::{GIVE_BACK_MAX, MINT_TRIES_PER_MINUTE_MAX, MINTS_PER_MINUTE_MAX};
 use crate::time_limit::within;
@@ -42,7 +42,8 @@ impl<'a> Mints<'a> {
             per_minute_max: MINTS_PER_MINUTE_MAX,
             tries_per_minute_max: MINT_TRIES_PER_MINUTE_MAX,
         };
-        minted(self.apply(&Command::Mint { session, limits }, mark).await?)
+        let users = self.users();
+        Ok(users.mint(self.user, session, limits, mark).await?)
     }
 
     /// Records that the token is handed out, with which the user can talk until `token_until`: a sign of life.
@@ -54,45 +55,23 @@ impl<'a> Mints<'a> {
         session: SessionId,
         token_until: Instant,
     ) -> Result<Minted, Problem> {
-        let command = Command::HandOut {
-            session,
-            token_until,
-        };
-        minted(self.apply(&command, &mark_of_its_own()?).await?)
+        let users = self.users();
+        Ok(users.hand_out(self.user, session, token_until).await?)
     }
 
     /// Gives the place back: no token came of it. Where that fails, it counts as one for the rest of its minute.
     pub async fn give_back(&self, mint: Instant) {
-        let given_back = async {
-            let mark = mark_of_its_own()?;
-            self.apply(&Command::MintFailed { mint }, &mark)
-                .await
-                .map_err(Problem::from)
-        };
+        let users = self.users();
+        let given_back = users.give_back(self.user, mint);
         let failure = match within(GIVE_BACK_MAX, given_back).await {
-            Some(Ok(_)) => return,
-            Some(Err(problem)) => problem.log_line().unwrap_or_else(|| problem.to_string()),
+            Some(Ok(())) => return,
+            Some(Err(error)) => error.to_string(),
             None => "the store took too long".to_owned(),
         };
         eprintln!("a mint that failed could not be given back: {failure}");
     }
 
-    async fn apply(&self, command: &Command, mark: &WriteMark) -> Result<Reply, ApplyError> {
-        let users = Users::new(&self.documents, &NoLedger, &self.settings.policy, &HOST);
-        // Three of them are a part of one request's future.
-        Ok(Box::pin(users.apply(self.user, command, mark)).await?.reply)
-    }
-}
-
-fn mark_of_its_own() -> Result<WriteMark, Problem> {
-    Ok(WriteMark::Once(random_write_id()?))
-}
-
-fn minted(reply: Reply) -> Result<Minted, Problem> {
-    match reply {
-        Reply::Minted(minted) => Ok(minted),
-        other => Err(Problem::internal(format!(
-            "an answer of another command: {other:?}"
-        ))),
+    fn users(&self) -> Users<'_, KeyValue, NoLedger> {
+        Users::new(&self.documents, &NoLedger, &self.settings.policy, &HOST)
     }
 }

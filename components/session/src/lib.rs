@@ -8,7 +8,7 @@ use talktime_http::Verb::{Get, Post};
 use talktime_http::{Answer, Problem, Request, Service};
 use talktime_spin::{HOST, KeyValue, Once, Settings, now, session_id, variable};
 use talktime_store::Users;
-use talktime_usage::{Command, Reply};
+use talktime_usage::SessionStart;
 
 #[derive(Clone, Copy)]
 enum Route {
@@ -49,47 +49,38 @@ async fn answer(route: Route, mut request: Request) -> Result<Answer, Problem> {
     let documents = KeyValue::open()?;
     let ledger = talktime_spin::ledger();
     let users = Users::new(&documents, &ledger, &settings.policy, &HOST);
-    let command = match route {
+    match route {
         Route::Status | Route::OpenApi => {
             let upgrade_url = UPGRADE_URL
                 .get(async || variable("upgrade_url").await)
                 .await?;
             let status = users.status(&user).await?;
-            return Answer::ok(&StatusAnswer::new(&status, upgrade_url.clone()));
+            Answer::ok(&StatusAnswer::new(&status, upgrade_url.clone()))
         }
         Route::Start => {
             let body: StartBody = request.json().await?;
-            Command::Start {
+            let wanted = SessionStart {
                 session: session_id(now),
                 topic: body.topic,
                 difficulty: body.difficulty,
                 takeover: body.takeover,
-            }
+            };
+            let mark = request.write_mark(&user)?;
+            let started = users.start(&user, wanted, &mark).await?;
+            Answer::ok(&StartAnswer::new(&started, &settings.policy))
         }
         Route::Heartbeat => {
             let body: HeartbeatBody = request.json().await?;
-            Command::Heartbeat {
-                session: body.session_id,
-            }
+            let mark = request.write_mark(&user)?;
+            let heard = users.heartbeat(&user, body.session_id, &mark).await?;
+            Answer::ok(&HeartbeatAnswer::from(&heard))
         }
         Route::End => {
             let body: EndBody = request.json().await?;
-            Command::End {
-                session: body.session_id,
-                reason: body.reason.unwrap_or_default().into(),
-            }
+            let reason = body.reason.unwrap_or_default().into();
+            let mark = request.write_mark(&user)?;
+            let stopped = users.end(&user, body.session_id, reason, &mark).await?;
+            Answer::ok(&EndAnswer::from(&stopped))
         }
-    };
-    let reply = users
-        .apply(&user, &command, &request.write_mark(&user)?)
-        .await?
-        .reply;
-    match reply {
-        Reply::Started(started) => Answer::ok(&StartAnswer::new(&started, &settings.policy)),
-        Reply::Heard(heard) => Answer::ok(&HeartbeatAnswer::from(&heard)),
-        Reply::Stopped(stopped) => Answer::ok(&EndAnswer::from(&stopped)),
-        other => Err(Problem::internal(format!(
-            "an answer of another route: {other:?}"
-        ))),
     }
 }

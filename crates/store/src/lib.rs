@@ -9,7 +9,9 @@
 //! any two leaves an alarm that finishes the work from the document's outbox.
 
 pub mod backoff;
+mod calls;
 mod creation;
+pub mod delivery;
 pub mod documents;
 pub mod environment;
 pub mod error;

@@ -2,9 +2,10 @@
 //! subscription is taken, and the ledger's memory of whose it is.
 
 use talktime_usage::{
-    Command, EventOrder, Ownership, PlanOutcome, Reply, Source, State, SubscriptionId, UserId,
+    Command, EventOrder, Ownership, PlanOutcome, Source, State, SubscriptionId, UserId,
 };
 
+use crate::delivery::Effect;
 use crate::documents::Documents;
 use crate::error::StoreError;
 use crate::pseudonym;
@@ -12,7 +13,7 @@ use crate::sql::Sql;
 use crate::sqlite::SqlLedger;
 use crate::subscriptions;
 use crate::users::{ApplyError, Users, WriteMark};
-use crate::webhook_events::{Effect, Outcome};
+use crate::webhook_events::Outcome;
 
 /// News of a plan.
 #[derive(Clone, Debug, PartialEq)]
@@ -53,13 +54,11 @@ pub async fn tell<D: Documents, C: Sql>(
         take(users, subscription, from, news.as_of.as_ref()).await?;
     }
     let applied = users.apply(&news.user, &news.command, mark).await?;
-    let (outcome, effect) = match applied.reply {
-        Reply::Plan(PlanOutcome::Applied) if !applied.writes.is_empty() => {
-            (Outcome::Applied, Effect::Changed)
-        }
-        Reply::Plan(PlanOutcome::Applied) => (Outcome::Applied, Effect::Nothing),
-        Reply::Plan(PlanOutcome::Repeated) => (Outcome::Applied, Effect::Known),
-        _ => (Outcome::Outdated, Effect::Nothing),
+    let (outcome, effect) = match applied.reply.try_into()? {
+        PlanOutcome::Applied if !applied.writes.is_empty() => (Outcome::Applied, Effect::Changed),
+        PlanOutcome::Applied => (Outcome::Applied, Effect::Nothing),
+        PlanOutcome::Repeated => (Outcome::Applied, Effect::Known),
+        PlanOutcome::Outdated => (Outcome::Outdated, Effect::Nothing),
     };
     for told in &news.told {
         match subscriptions::remember(users.ledger, told, users.now()).await {

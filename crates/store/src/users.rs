@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use talktime_usage::restore::is_to_be_compared;
 use talktime_usage::{
-    Command, Instant, LedgerFacts, LedgerWrite, Policy, Refusal, Repeat, Reply, State, Status,
-    UserId, WriteId, clock_ahead, status,
+    Command, Instant, LedgerFacts, LedgerWrite, OtherReply, Policy, Refusal, Repeat, Reply, State,
+    Status, UserId, WriteId, clock_ahead, status,
 };
 
 use crate::backoff;
@@ -14,7 +14,7 @@ use crate::environment::{Deadline, Environment};
 use crate::error::StoreError;
 use crate::ledger::{DueAlarm, Ledger};
 use crate::pseudonym::pseudonym;
-use crate::writer::{Carried, Change, Request};
+use crate::writer::{Carried, Change, Reading, Request};
 
 /// For how long new tries are begun. A host call can wait for five seconds by itself, where another process holds the
 /// store; a request is to be answered within about that.
@@ -55,21 +55,28 @@ pub enum ApplyError {
     Store(#[from] StoreError),
 }
 
+/// The document keeps an answer that cannot be one to this request.
+impl From<OtherReply> for ApplyError {
+    fn from(error: OtherReply) -> Self {
+        StoreError::Unreadable(error.to_string()).into()
+    }
+}
+
 /// A command that was carried out.
 #[derive(Debug)]
-pub struct Applied {
+pub(crate) struct Applied {
     /// The answer.
-    pub reply: Reply,
+    pub(crate) reply: Reply,
     /// The state before it.
-    pub before: Option<State>,
+    pub(crate) before: Option<State>,
     /// The state after it.
-    pub state: Option<State>,
+    pub(crate) state: Option<State>,
     /// The rows that the ledger was told, none where nothing changed.
-    pub writes: Vec<LedgerWrite>,
+    pub(crate) writes: Vec<LedgerWrite>,
     /// Whether the ledger has those rows. If not, the alarm sees to it.
-    pub ledger_written: bool,
+    pub(crate) ledger_written: bool,
     /// Whether the ledger was told of a newer state than this.
-    pub ledger_is_ahead: bool,
+    pub(crate) ledger_is_ahead: bool,
 }
 
 impl<'a, D: Documents, L: Ledger> Users<'a, D, L> {
@@ -119,14 +126,23 @@ impl<'a, D: Documents, L: Ledger> Users<'a, D, L> {
     /// # Errors
     /// When the document cannot be read.
     pub async fn read(&self, user: &UserId) -> Result<Option<State>, StoreError> {
+        let document = self.patiently(async || self.documents.read(user).await);
+        document.await?.as_deref().map(parse).transpose()
+    }
+
+    /// Makes a call that reads, and waits for a store that is locked.
+    pub(crate) async fn patiently<T>(
+        &self,
+        read: impl AsyncFn() -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
         let deadline = self.deadline();
         let mut waits = backoff::locked(self.environment);
         if let Some(error) = self.documents.known_to_fail(Access::Read) {
             return Err(error);
         }
         loop {
-            let error = match self.documents.read(user).await {
-                Ok(document) => return document.as_deref().map(parse).transpose(),
+            let error = match read().await {
+                Ok(found) => return Ok(found),
                 Err(error) => error,
             };
             let again = match (&error, waits.next()) {
@@ -143,8 +159,20 @@ impl<'a, D: Documents, L: Ledger> Users<'a, D, L> {
     ///
     /// # Errors
     /// When the rules refuse it, or a store fails or stays contended for all tries.
-    pub async fn apply(
+    pub(crate) async fn apply(
         &self,
+        user: &UserId,
+        command: &Command,
+        mark: &WriteMark,
+    ) -> Result<Applied, ApplyError> {
+        // Large, and a part of every request's future.
+        Box::pin(self.apply_to(None, user, command, mark)).await
+    }
+
+    /// [`Self::apply`], where the document has been read already.
+    pub(crate) async fn apply_to(
+        &self,
+        reading: Option<Reading<D::Claim>>,
         user: &UserId,
         command: &Command,
         mark: &WriteMark,
@@ -170,11 +198,11 @@ impl<'a, D: Documents, L: Ledger> Users<'a, D, L> {
                 WriteMark::Repeatable(repeat) => Some(repeat),
             },
         };
-        let carried = match self.carry_out(request(change)).await? {
+        let carried = match self.carry_out(request(change), reading).await? {
             Carried::OnlyLedgerKnows(facts) => {
                 // Rare, so its future is not a part of every request's.
                 Box::pin(self.take_up(user, &facts, deadline)).await?;
-                Box::pin(self.carry_out(request(change))).await?
+                Box::pin(self.carry_out(request(change), None)).await?
             }
             carried @ Carried::Out(_) => carried,
         };
@@ -235,7 +263,7 @@ impl<'a, D: Documents, L: Ledger> Users<'a, D, L> {
             creator: self.random_write_id(),
             deadline,
         };
-        if let Carried::Out(applied) = self.carry_out(request).await?
+        if let Carried::Out(applied) = self.carry_out(request, None).await?
             && !applied.writes.is_empty()
         {
             let what = if applied.before.is_none() {

@@ -1,7 +1,4 @@
-//! Events about plans and what became of them: the ledger's `webhook_events`. It knows which have come before.
-//!
-//! An event is carried out first and recorded then. Should anything break off in between, it is sent again and finds its
-//! own order in the user's state, so that it counts once; the record tells how the first delivery ended.
+//! Events about plans and what became of them: the ledger's `webhook_events`.
 
 use crate::sql::{Row, Value};
 use talktime_usage::{Instant, UserId};
@@ -95,69 +92,11 @@ pub struct WebhookEvent {
     pub detail: Option<String>,
 }
 
-/// What carrying out an event did to the user's state.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Effect {
-    /// It changed it.
-    Changed,
-    /// The state had this very event already.
-    Known,
-    /// It left it alone, which does not tell whether the event has come before.
-    Nothing,
-}
-
-/// How a delivery of an event is answered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Delivered {
-    /// It is the one that counts, with this outcome.
-    Now(Outcome),
-    /// Another one before it counted.
-    Before,
-}
-
-/// Records what became of an event, and tells whether this delivery of it is the one that counts.
-///
-/// What changed the user's state is in there: to have it sent again only for the record, perhaps ten times until the
-/// provider gives up on this endpoint, is worse than a gap in the record. What is nowhere else must get into it.
-///
-/// # Errors
-/// When the ledger fails, and nothing else would tell of the event.
-pub async fn record<C: Sql>(
+/// False where it was recorded before: a final outcome stays as it is, while an open one gives way to the new one.
+pub(crate) async fn insert<C: Sql>(
     ledger: &SqlLedger<C>,
     event: &WebhookEvent,
-    effect: Effect,
-) -> Result<Delivered, StoreError> {
-    let is_first = match insert(ledger, event).await {
-        Ok(is_first) => is_first,
-        Err(error) if effect == Effect::Nothing && event.outcome != Outcome::Ignored => {
-            return Err(error);
-        }
-        Err(error) => {
-            let (id, outcome) = (&event.id, event.outcome.as_str());
-            eprintln!("event {id} is {outcome} and could not be recorded: {error}");
-            true
-        }
-    };
-    Ok(delivered(event.outcome, effect, is_first))
-}
-
-/// Copies that come at once are recorded in any order, so the one that changed the state is told apart by that.
-fn delivered(outcome: Outcome, effect: Effect, is_first: bool) -> Delivered {
-    let counts = match effect {
-        _ if outcome.is_open() => true,
-        Effect::Changed => true,
-        Effect::Known => false,
-        Effect::Nothing => is_first,
-    };
-    if counts {
-        Delivered::Now(outcome)
-    } else {
-        Delivered::Before
-    }
-}
-
-/// False where it was recorded before: a final outcome stays as it is, while an open one gives way to the new one.
-async fn insert<C: Sql>(ledger: &SqlLedger<C>, event: &WebhookEvent) -> Result<bool, StoreError> {
+) -> Result<bool, StoreError> {
     let sql = format!(
         "INSERT INTO webhook_events (id, type, received_at, user_id, outcome, detail) \
          VALUES (?1, ?2, ?3, ?4, ?5, ?6) \
@@ -257,32 +196,5 @@ mod tests {
         }
         let error = Outcome::parse("lost").err().map(|error| error.to_string());
         assert!(error.is_some_and(|error| error.contains("\"lost\"")));
-    }
-
-    #[test]
-    fn one_of_several_deliveries_counts() {
-        let check = |outcome, effect, is_first, expected| {
-            assert_eq!(
-                delivered(outcome, effect, is_first),
-                expected,
-                "{outcome:?} {effect:?} {is_first}"
-            );
-        };
-        let applied = Delivered::Now(Outcome::Applied);
-        // Copies at once: whichever is recorded first, it is the one that changed the state.
-        check(Outcome::Applied, Effect::Changed, true, applied);
-        check(Outcome::Applied, Effect::Changed, false, applied);
-        check(Outcome::Applied, Effect::Known, true, Delivered::Before);
-        check(Outcome::Applied, Effect::Known, false, Delivered::Before);
-        for outcome in [Outcome::Applied, Outcome::Ignored, Outcome::Outdated] {
-            check(outcome, Effect::Nothing, true, Delivered::Now(outcome));
-            check(outcome, Effect::Nothing, false, Delivered::Before);
-        }
-        // What is open is open each time, until it comes to something else.
-        for outcome in Outcome::OPEN {
-            for effect in [Effect::Changed, Effect::Known, Effect::Nothing] {
-                check(outcome, effect, true, Delivered::Now(outcome));
-            }
-        }
     }
 }

@@ -49,6 +49,12 @@ pub(crate) struct Request<'a> {
     pub(crate) deadline: Deadline,
 }
 
+/// A document as it was read, and the claim to replace just that.
+pub(crate) struct Reading<C> {
+    pub(crate) state: Option<State>,
+    claim: C,
+}
+
 /// What became of a request.
 pub(crate) enum Carried {
     /// It was carried out.
@@ -78,12 +84,23 @@ enum Turn {
 }
 
 impl<D: Documents, L: Ledger> Users<'_, D, L> {
-    /// Turns until the change is made, refused, or given up.
-    pub(crate) async fn carry_out(&self, request: Request<'_>) -> Result<Carried, ApplyError> {
+    /// The document as it is, with the claim to replace it.
+    pub(crate) async fn claim(&self, user: &UserId) -> Result<Reading<D::Claim>, StoreError> {
+        let (document, claim) = self.documents.claim(user).await?;
+        let state = document.as_deref().map(parse).transpose()?;
+        Ok(Reading { state, claim })
+    }
+
+    /// Turns until the change is made, refused, or given up. The first turn goes by `reading`, if there is one already.
+    pub(crate) async fn carry_out(
+        &self,
+        request: Request<'_>,
+        mut reading: Option<Reading<D::Claim>>,
+    ) -> Result<Carried, ApplyError> {
         let mut attempts: Vec<Attempt> = Vec::new();
         let mut waits = backoff::contended(self.environment);
         loop {
-            let error = match self.turn(&request, &mut attempts).await {
+            let error = match self.turn(&request, reading.take(), &mut attempts).await {
                 Ok(Turn::Carried(carried)) => return Ok(carried),
                 Ok(Turn::Again(error)) => error,
                 Ok(Turn::GiveUp(error)) => return Err(error.into()),
@@ -108,14 +125,17 @@ impl<D: Documents, L: Ledger> Users<'_, D, L> {
     async fn turn(
         &self,
         request: &Request<'_>,
+        reading: Option<Reading<D::Claim>>,
         attempts: &mut Vec<Attempt>,
     ) -> Result<Turn, ApplyError> {
         if let Some(error) = self.documents.known_to_fail(Access::Read) {
             return Ok(Turn::GiveUp(error));
         }
         let now = self.now();
-        let (document, claim) = self.documents.claim(request.user).await?;
-        let state = document.as_deref().map(parse).transpose()?;
+        let Reading { state, claim } = match reading {
+            Some(reading) => reading,
+            None => self.claim(request.user).await?,
+        };
         // A swap that seemed to fail was made after all.
         if let Some(made) = take_made(attempts, state.as_ref()) {
             return Ok(Turn::Carried(self.committed(request, made, now).await));
@@ -249,7 +269,7 @@ impl<D: Documents, L: Ledger> Users<'_, D, L> {
         Ok(match request.change {
             Change::Command { command, .. } => step(state, command, &context)?,
             Change::TakeUp(facts) => {
-                take_up(state, facts, &context).unwrap_or(Step::Unchanged(Reply::Swept))
+                take_up(state, facts, &context).unwrap_or(Step::Unchanged(Reply::TakenUp))
             }
         })
     }
@@ -273,7 +293,7 @@ impl<D: Documents, L: Ledger> Users<'_, D, L> {
                     "{length} rows of {} wait for the ledger: is anything sweeping? To write them failed: {error}",
                     pseudonym(&state.user)
                 );
-                if length > OUTBOX_MAX && matches!(command, Command::Start { .. }) {
+                if length > OUTBOX_MAX && matches!(command, Command::Start(_)) {
                     let why = format!("{length} rows wait for the ledger");
                     return Err(StoreError::Busy(why).into());
                 }
@@ -341,7 +361,7 @@ impl Change<'_> {
 fn changes_ledger(command: &Command) -> bool {
     matches!(
         command,
-        Command::Start { .. }
+        Command::Start(_)
             | Command::ChangePlan { .. }
             | Command::PastDue { .. }
             | Command::Reconcile(_)

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::alarm::Alarm;
 use crate::event_order::EventOrder;
 use crate::grant::{Roster, Source};
 use crate::ids::{CustomerId, SessionId, SubscriptionId};
@@ -15,16 +16,7 @@ use crate::time::{Instant, Minutes, Seconds};
 #[derive(Clone, Debug, PartialEq)]
 pub enum Command {
     /// Start a session.
-    Start {
-        /// The id that it is to have.
-        session: SessionId,
-        /// What it is about.
-        topic: Option<Topic>,
-        /// How hard.
-        difficulty: Option<Difficulty>,
-        /// Whether a session that runs already is ended for it.
-        takeover: bool,
-    },
+    Start(SessionStart),
     /// The session is alive.
     Heartbeat {
         /// Which.
@@ -91,6 +83,19 @@ pub enum Command {
     },
 }
 
+/// A session that somebody wants to start.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SessionStart {
+    /// The id that it is to have.
+    pub session: SessionId,
+    /// What it is about.
+    pub topic: Option<Topic>,
+    /// How hard.
+    pub difficulty: Option<Difficulty>,
+    /// Whether a session that runs already is ended for it.
+    pub takeover: bool,
+}
+
 /// The answer to a command that was carried out.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -107,8 +112,42 @@ pub enum Reply {
     GivenBack,
     /// To `ChangePlan`, `PastDue` and `Reconcile`.
     Plan(PlanOutcome),
-    /// To `Sweep`.
-    Swept,
+    /// To `Sweep`: when the next one is wanted, provided that the ledger is told the rows that go with this answer.
+    #[serde(skip)]
+    Swept(Option<Alarm>),
+    /// To facts of the ledger's, which nobody asked for: see [`take_up`](crate::take_up()).
+    #[serde(skip)]
+    TakenUp,
+}
+
+/// The answer to another command. It cannot come of the command itself, only of an answer that was kept for a repeated
+/// request.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error("the answer kept for this request is to another command: {0:?}")]
+pub struct OtherReply(pub Box<Reply>);
+
+macro_rules! replies {
+    ($($variant:ident($answer:ty)),* $(,)?) => {$(
+        impl TryFrom<Reply> for $answer {
+            type Error = OtherReply;
+
+            fn try_from(reply: Reply) -> Result<Self, OtherReply> {
+                match reply {
+                    Reply::$variant(answer) => Ok(answer),
+                    other => Err(OtherReply(Box::new(other))),
+                }
+            }
+        }
+    )*};
+}
+
+replies! {
+    Started(Started),
+    Heard(Heard),
+    Stopped(Stopped),
+    Minted(Minted),
+    Plan(PlanOutcome),
+    Swept(Option<Alarm>),
 }
 
 /// A session has started.

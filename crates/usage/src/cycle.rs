@@ -35,8 +35,7 @@ pub fn take_effect(
     let mut writes = Vec::new();
     writes.extend(follow(state, before, now, policy));
     writes.extend(adopt_plan(state, now, policy));
-    state.period.recorded = true;
-    writes.push(LedgerWrite::Period(state.period_row(now, policy, false)));
+    writes.push(state.record_period(now, policy));
     writes
 }
 

@@ -33,10 +33,13 @@ pub mod settle;
 pub mod state;
 pub mod status;
 pub mod step;
+mod sweep;
 pub mod time;
 
-pub use alarm::{Alarm, next_alarm, rows_to_write};
-pub use command::{Command, Heard, Minted, PlanOutcome, Refusal, Reply, Started, Stopped};
+pub use alarm::{Alarm, next_alarm};
+pub use command::{
+    Command, Heard, Minted, OtherReply, PlanOutcome, Refusal, Reply, SessionStart, Started, Stopped,
+};
 pub use event_order::EventOrder;
 pub use grant::{Roster, RosterEntry, Source};
 pub use ids::{CustomerId, Fingerprint, IdError, SessionId, SubscriptionId, UserId, WriteId};
@@ -52,4 +55,5 @@ pub use session::{Difficulty, EndReason, EndedSession, RunningSession, Topic};
 pub use state::{DocumentError, State};
 pub use status::{Status, status};
 pub use step::{Context, Repeat, Step, step};
+pub use sweep::rows_to_write;
 pub use time::{Instant, Minutes, Seconds, TimeError};

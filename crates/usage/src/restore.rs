@@ -151,7 +151,7 @@ pub fn take_up(state: Option<&State>, facts: &LedgerFacts, context: &Context<'_>
     Some(Step::Changed {
         next: Box::new(next),
         writes,
-        reply: Reply::Swept,
+        reply: Reply::TakenUp,
     })
 }
 

@@ -228,6 +228,12 @@ impl State {
         }
     }
 
+    /// The current period's row, with which the ledger hears of it.
+    pub(crate) fn record_period(&mut self, now: Instant, policy: &Policy) -> LedgerWrite {
+        self.period.recorded = true;
+        LedgerWrite::Period(self.period_row(now, policy, false))
+    }
+
     /// Whether the write of that id is among the last ones.
     #[must_use]
     pub fn has_write(&self, id: &WriteId) -> bool {

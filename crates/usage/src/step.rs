@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::command::{Command, Heard, PlanOutcome, Refusal, Reply, Started, Stopped};
+use crate::command::{Command, Heard, PlanOutcome, Refusal, Reply, SessionStart, Started, Stopped};
 use crate::cycle;
 use crate::ending::{Ending, ending_now};
 use crate::ids::{Fingerprint, SessionId, UserId, WriteId};
@@ -15,10 +15,8 @@ use crate::session::{EndReason, RunningSession, Terms};
 use crate::settle::{end_session, settle};
 use crate::state::{SCHEMA, State};
 use crate::status::{Status, of_settled};
+use crate::sweep::{alarm_after, sweep};
 use crate::time::{Instant, Minutes, Seconds};
-
-/// The most rows that wait in the outbox of a running session: its own, its period's, and some of sessions before it.
-const OUTBOX_WHILE_RUNNING: usize = 8;
 
 /// A heartbeat so soon after the last sign of life tells nothing new, and is not written.
 const HEARTBEATS_APART: Duration = Duration::from_secs(1);
@@ -166,7 +164,7 @@ fn finish(mut next: State, said: Vec<LedgerWrite>, reply: Reply, context: &Conte
     next.send(&writes);
     next.push_write(context.write.clone());
     // What a heartbeat said is not true for long, and what a mint said is not repeated.
-    let is_kept = !matches!(reply, Reply::Heard(_) | Reply::GivenBack | Reply::Swept);
+    let is_kept = !matches!(reply, Reply::Heard(_) | Reply::GivenBack | Reply::Swept(_));
     if let Some(repeat) = context.repeat.filter(|_| is_kept) {
         next.push_answer(repeat, reply.clone());
     }
@@ -188,16 +186,7 @@ struct Machine<'a> {
 impl Machine<'_> {
     fn carry_out(mut self, command: &Command) -> Result<Done, Refusal> {
         match command {
-            Command::Start {
-                session,
-                topic,
-                difficulty,
-                takeover,
-            } => {
-                let (topic, difficulty) = (topic.clone(), *difficulty);
-                let fresh = RunningSession::started(*session, self.now, topic, difficulty);
-                self.start(fresh, *takeover)
-            }
+            Command::Start(wanted) => self.start(wanted),
             Command::Heartbeat { session } => self.heartbeat(*session),
             Command::End { session, reason } => self.end(*session, *reason),
             Command::Sweep { written_through } => Ok(self.sweep(*written_through)),
@@ -210,17 +199,22 @@ impl Machine<'_> {
         }
     }
 
-    fn start(&mut self, fresh: RunningSession, takeover: bool) -> Result<Done, Refusal> {
+    fn start(&mut self, wanted: &SessionStart) -> Result<Done, Refusal> {
         // A retry whose first try got through and has ended since: a session is never run, nor billed, a second time.
-        if let Some(ended) = self.state.ended.iter().find(|ended| ended.id == fresh.id) {
+        if let Some(ended) = self
+            .state
+            .ended
+            .iter()
+            .find(|ended| ended.id == wanted.session)
+        {
             return Ok(Done::Nothing(self.started(ended.id, ended.started_at)));
         }
         match &self.state.session {
             // A retry whose first try got through: it is the session that was asked for.
-            Some(running) if running.id == fresh.id => {
+            Some(running) if running.id == wanted.session => {
                 return Ok(Done::Nothing(self.started(running.id, running.started_at)));
             }
-            Some(running) if !takeover => return Err(Refusal::SessionActive(running.id)),
+            Some(running) if !wanted.takeover => return Err(Refusal::SessionActive(running.id)),
             // It may have been a double click, so that nobody could talk in the first of the two.
             Some(_) => self.stop_with(EndReason::UserEnded, Ending::may_have_failed),
             None => {}
@@ -228,14 +222,21 @@ impl Machine<'_> {
         if self.status().minutes_remaining == Minutes::ZERO {
             return Err(Refusal::NoCredits);
         }
+        let SessionStart {
+            session,
+            topic,
+            difficulty,
+            ..
+        } = wanted;
         let fresh = RunningSession {
             terms: Some(Terms::of(self.state.granted_plan(self.policy), self.policy)),
-            ..fresh
+            ..RunningSession::started(*session, self.now, topic.clone(), *difficulty)
         };
         let (id, row) = (fresh.id, fresh.row(self.now));
         self.state.session = Some(fresh);
         self.writes.push(LedgerWrite::Session(row));
-        self.record_period();
+        self.writes
+            .push(self.state.record_period(self.now, self.policy));
         Ok(Done::Changed(self.started(id, self.now)))
     }
 
@@ -288,29 +289,14 @@ impl Machine<'_> {
         Ok(Done::Nothing(Reply::Stopped(self.ended(id)?)))
     }
 
-    /// Drops rows that are written. While a session runs they wait: the next interval writes newer ones anyway, and a
-    /// sweep that changes nothing needs no swap.
     fn sweep(&mut self, written_through: u64) -> Done {
-        // What a period's end has made new could not be written ahead: how the session stands in it goes with this write.
-        if let Some(session) = self
-            .state
-            .session
-            .as_ref()
-            .filter(|_| !self.writes.is_empty())
-        {
-            self.writes
-                .push(LedgerWrite::Session(session.row(self.now)));
-            self.record_period();
-        }
-        let outbox = &mut self.state.outbox;
-        let before = outbox.len();
-        if self.state.session.is_none() || before > OUTBOX_WHILE_RUNNING {
-            outbox.retain(|outgoing| outgoing.revision > written_through);
-        }
-        if outbox.len() < before {
-            Done::Changed(Reply::Swept)
+        let (now, policy) = (self.now, self.policy);
+        let changed = sweep(self.state, self.writes, written_through, now, policy);
+        let reply = Reply::Swept(alarm_after(self.state, written_through, now, policy));
+        if changed {
+            Done::Changed(reply)
         } else {
-            Done::Nothing(Reply::Swept)
+            Done::Nothing(reply)
         }
     }
 
@@ -325,16 +311,6 @@ impl Machine<'_> {
             let ended = end_session(self.state, &ending, self.policy);
             self.writes.extend(ended);
         }
-    }
-
-    /// Tells the ledger how the current period stands.
-    fn record_period(&mut self) {
-        self.state.period.recorded = true;
-        self.writes.push(LedgerWrite::Period(self.state.period_row(
-            self.now,
-            self.policy,
-            false,
-        )));
     }
 
     fn status(&self) -> Status {

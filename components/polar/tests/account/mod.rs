@@ -6,8 +6,8 @@ use talktime_polar::decision::{Action, Arrival, Rules, decide};
 use talktime_polar::event::Event;
 use talktime_polar::signature::Delivery;
 use talktime_usage::{
-    Command, Context, EndReason, Instant, Policy, Repeat, SessionId, State, Step, UserId, WriteId,
-    status, step,
+    Command, Context, EndReason, Instant, Policy, Repeat, SessionId, SessionStart, State, Step,
+    UserId, WriteId, status, step,
 };
 use uuid::Uuid;
 
@@ -221,12 +221,12 @@ impl Account {
     fn talked(&self) -> Option<State> {
         let mut state = None;
         let session = SessionId::new(Uuid::from_u128(1));
-        let start = Command::Start {
+        let start = Command::Start(SessionStart {
             session,
             topic: None,
             difficulty: None,
             takeover: false,
-        };
+        });
         self.apply(&mut state, &start, "start", at("2026-10-01T08:00:00Z"));
         let reason = EndReason::UserEnded;
         let end = Command::End { session, reason };

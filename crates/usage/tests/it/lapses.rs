@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use crate::scene::{Scene, day, order, period, subscription};
-use talktime_usage::{Catalogue, Command, Period, next_alarm};
+use talktime_usage::{Catalogue, Command, Period, SessionStart, next_alarm};
 
 /// Pro until 20 November, 9:00, with half an hour of a session before it.
 fn ends_in_half_an_hour() -> Scene {
@@ -235,7 +235,7 @@ proptest! {
         prop_assume!(status.minutes_remaining.get() > 0);
         let promised = status.seconds_remaining.get();
         let session = scene.draw();
-        let command = Command::Start { session, topic: None, difficulty: None, takeover: false };
+        let command = Command::Start(SessionStart { session, topic: None, difficulty: None, takeover: false });
         scene.apply(&command, start_at).expect("started");
         let end = start_at.plus(Duration::from_secs(promised));
         while start_at < end {

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
-use talktime_usage::{Catalogue, Command, EndReason, Instant, MintLimits, Period, SessionId};
+use talktime_usage::{
+    Catalogue, Command, EndReason, Instant, MintLimits, Period, SessionId, SessionStart,
+};
 
 use crate::model::TICK;
 use crate::scene::{Scene, day, period, session_id};
@@ -194,12 +196,12 @@ pub fn command(
         Act::Start { takeover } => {
             let session = scene.draw();
             sessions.push(session);
-            Command::Start {
+            Command::Start(SessionStart {
                 session,
                 topic: None,
                 difficulty: None,
                 takeover: *takeover,
-            }
+            })
         }
         Act::Heartbeat(index) => Command::Heartbeat {
             session: pick(index, sessions),

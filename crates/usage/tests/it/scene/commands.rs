@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use talktime_usage::{
     Command, EndReason, Heard, Instant, Minted, Period, PlanOutcome, Refusal, Reply, Roster,
-    RosterEntry, SessionId, Started, Stopped, rows_to_write,
+    RosterEntry, SessionId, SessionStart, Started, Stopped, rows_to_write,
 };
 
 use super::{MINT_LIMITS, Scene, order, period, source, subscription};
@@ -13,12 +13,12 @@ use super::{MINT_LIMITS, Scene, order, period, source, subscription};
 impl Scene {
     pub fn try_start_at(&mut self, time: &str, takeover: bool) -> Result<Started, Refusal> {
         let session = self.draw();
-        let command = Command::Start {
+        let command = Command::Start(SessionStart {
             session,
             topic: None,
             difficulty: None,
             takeover,
-        };
+        });
         match self.apply(&command, self.when(time))? {
             Reply::Started(started) => {
                 self.session = started.session;
@@ -118,7 +118,7 @@ impl Scene {
         }
         let written_through = self.state.as_ref().map_or(0, |state| state.revision);
         let swept = self.apply(&Command::Sweep { written_through }, now);
-        assert_eq!(swept, Ok(Reply::Swept));
+        assert!(matches!(swept, Ok(Reply::Swept(_))), "{swept:?}");
         // Sweeps must not shift the marks of other writes, by which events of one instant are ordered.
         self.writes -= 1;
     }
@@ -189,12 +189,12 @@ impl Scene {
         let before = self.ledger.minutes_of_sessions();
         while self.status(now).minutes_remaining.get() > 0 {
             let session = self.draw();
-            let start = Command::Start {
+            let start = Command::Start(SessionStart {
                 session,
                 topic: None,
                 difficulty: None,
                 takeover: false,
-            };
+            });
             self.apply(&start, now).expect("started");
             while self.status(now).active.is_some() {
                 now = now.plus(Duration::from_secs(30));
