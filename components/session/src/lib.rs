@@ -64,6 +64,7 @@ async fn answer(route: Route, mut request: Request) -> Result<Answer, Problem> {
                 topic: body.topic,
                 difficulty: body.difficulty,
                 takeover: body.takeover,
+                awaits_call: false,
             };
             let mark = request.write_mark(&user)?;
             let started = users.start(&user, wanted, &mark).await?;

@@ -130,7 +130,8 @@ impl<C: Sql> SqlLedger<C> {
                 now,
                 "INSERT INTO usage_sessions (id, user_id, started_at, ended_at, minutes_used, topic, difficulty, end_reason) \
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) \
-                 ON CONFLICT (id) DO UPDATE SET ended_at = excluded.ended_at, end_reason = excluded.end_reason, \
+                 ON CONFLICT (id) DO UPDATE SET started_at = MAX(excluded.started_at, usage_sessions.started_at), \
+                 ended_at = excluded.ended_at, end_reason = excluded.end_reason, \
                  minutes_used = CASE WHEN excluded.ended_at IS NULL \
                  THEN MAX(excluded.minutes_used, usage_sessions.minutes_used) ELSE excluded.minutes_used END \
                  WHERE usage_sessions.ended_at IS NULL OR (usage_sessions.ended_at = excluded.ended_at \

@@ -48,7 +48,8 @@ pub(crate) fn next_alarm_with(
     if let Some(session) = &state.session {
         return Some(urgent(soon.min(ending(state, session, policy).due)));
     }
-    if rows_wait {
+    // Calls that nobody hangs up are seen to.
+    if rows_wait || !state.calls.is_empty() {
         return Some(urgent(soon));
     }
     let archive = state

@@ -3,9 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use crate::alarm::Alarm;
+use crate::call::Call;
 use crate::event_order::EventOrder;
 use crate::grant::{Roster, Source};
-use crate::ids::{CustomerId, SessionId, SubscriptionId};
+use crate::ids::{CallId, CustomerId, SessionId, SubscriptionId};
 use crate::mints::MintLimits;
 use crate::period::Period;
 use crate::plan::PlanName;
@@ -48,6 +49,10 @@ pub enum Command {
         /// The instant of the mint, [`Minted::at`].
         mint: Instant,
     },
+    /// The provider has answered the offer of a call.
+    OpenCall(Call),
+    /// The provider has said that a call is over.
+    CloseCall(CallId),
     /// A source grants a plan, or no longer does.
     ChangePlan {
         /// Who.
@@ -94,6 +99,8 @@ pub struct SessionStart {
     pub difficulty: Option<Difficulty>,
     /// Whether a session that runs already is ended for it.
     pub takeover: bool,
+    /// Whether its user talks by a call that is yet to be opened: then nothing is billed before the provider's answer.
+    pub awaits_call: bool,
 }
 
 /// The answer to a command that was carried out.
@@ -106,10 +113,12 @@ pub enum Reply {
     Heard(Heard),
     /// To `End`.
     Stopped(Stopped),
-    /// To `Mint` and `HandOut`.
+    /// To `Mint`, `HandOut` and `OpenCall`.
     Minted(Minted),
     /// To `MintFailed`.
     GivenBack,
+    /// To `CloseCall`.
+    Closed,
     /// To `ChangePlan`, `PastDue` and `Reconcile`.
     Plan(PlanOutcome),
     /// To `Sweep`: when the next one is wanted, provided that the ledger is told the rows that go with this answer.
@@ -205,7 +214,7 @@ impl From<&EndedSession> for Stopped {
     }
 }
 
-/// A token may be minted, or handed out.
+/// A token may be minted, or handed out; or a call is the session's.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Minted {
     /// The session that it is for.

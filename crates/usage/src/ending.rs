@@ -24,6 +24,9 @@ pub(crate) const FREE_WITHIN: Duration = Duration::from_mins(1);
 /// How many sessions that failed are free in a period, so that they are no way to make rows without end.
 pub(crate) const FREE_FAILURES_MAX: u32 = 3;
 
+/// How long a session waits for its call: a user has been asked for the microphone, and the provider has been tried twice.
+pub const CONNECT_WITHIN: Duration = Duration::from_mins(2);
+
 /// An end of a running session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ending {
@@ -44,6 +47,18 @@ pub struct Ending {
 pub fn ending(state: &State, session: &RunningSession, policy: &Policy) -> Ending {
     let terms = state.terms(session, policy);
     let (stop, reason) = stop(state, session, &terms);
+    if session.awaits_call {
+        return Ending::at(stop, reason);
+    }
+    if state.has_call_of(session.id) {
+        // The provider is paid until somebody hangs up, so nothing is counted back.
+        let silent = session.last_sign.plus(silence_of(&terms));
+        return if stop > silent {
+            Ending::at(silent, EndReason::Stale)
+        } else {
+            Ending::at(stop, reason)
+        };
+    }
     let silent = session.last_sign.plus(terms.stale_after);
     if stop > silent || is_silent(session, &terms, stop) {
         silence(state, session, &terms, stop.min(silent))
@@ -62,7 +77,8 @@ pub fn ending_now(
     policy: &Policy,
 ) -> Ending {
     let terms = state.terms(session, policy);
-    if is_silent(session, &terms, now) {
+    let is_open = session.awaits_call || state.has_call_of(session.id);
+    if !is_open && is_silent(session, &terms, now) {
         silence(state, session, &terms, now)
     } else {
         Ending::at(now, reason)
@@ -88,6 +104,7 @@ impl Ending {
     /// Whether a session that ended so is free.
     pub(crate) fn is_free(&self, state: &State, session: &RunningSession) -> bool {
         self.failed
+            && !session.awaits_call
             && !session.heard
             && self.ended_at.since(session.started_at) <= FREE_WITHIN
             && state.period.free_failures < FREE_FAILURES_MAX
@@ -95,7 +112,11 @@ impl Ending {
 }
 
 fn is_silent(session: &RunningSession, terms: &Terms, at: Instant) -> bool {
-    at.since(session.last_sign) > terms.heartbeat_interval.saturating_mul(SILENT_INTERVALS)
+    at.since(session.last_sign) > silence_of(terms)
+}
+
+fn silence_of(terms: &Terms) -> Duration {
+    terms.heartbeat_interval.saturating_mul(SILENT_INTERVALS)
 }
 
 /// The end of a session whose silence is noticed at `due`: the client was there until the last sign of life, and would
@@ -123,6 +144,9 @@ fn silence(state: &State, session: &RunningSession, terms: &Terms, due: Instant)
 
 /// When the session is stopped however lively it is: at its last minute, or at the longest that a session may last.
 pub(crate) fn stop(state: &State, session: &RunningSession, terms: &Terms) -> (Instant, EndReason) {
+    if session.awaits_call {
+        return (session.started_at.plus(CONNECT_WITHIN), EndReason::Error);
+    }
     let limit = limit_instant(state, session, terms);
     match terms.session_max.map(|max| session.started_at.plus(max)) {
         Some(cap) if cap < limit => (cap, EndReason::Timeout),

@@ -105,6 +105,10 @@ opaque_id! {
     CustomerId
 }
 opaque_id! {
+    /// The voice provider's id of a call: opaque, 1 to 128 safe characters.
+    CallId
+}
+opaque_id! {
     /// What a request asked for, in short: a hash of its body. Two requests with one key must have the same.
     Fingerprint
 }

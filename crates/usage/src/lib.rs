@@ -10,6 +10,7 @@
 //! [`rhythm`] say how many minutes a user has and until when.
 
 pub mod alarm;
+pub mod call;
 pub mod command;
 pub mod cycle;
 pub mod ending;
@@ -37,12 +38,15 @@ mod sweep;
 pub mod time;
 
 pub use alarm::{Alarm, next_alarm};
+pub use call::{Call, CallProvider, calls_to_hang_up, next_look_at_calls};
 pub use command::{
     Command, Heard, Minted, OtherReply, PlanOutcome, Refusal, Reply, SessionStart, Started, Stopped,
 };
 pub use event_order::EventOrder;
 pub use grant::{Roster, RosterEntry, Source};
-pub use ids::{CustomerId, Fingerprint, IdError, SessionId, SubscriptionId, UserId, WriteId};
+pub use ids::{
+    CallId, CustomerId, Fingerprint, IdError, SessionId, SubscriptionId, UserId, WriteId,
+};
 pub use ledger::{LedgerWrite, PeriodRow, SessionRow};
 pub use mints::MintLimits;
 pub use ownership::{Claim, Ownership, Subscriber};

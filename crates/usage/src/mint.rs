@@ -1,8 +1,9 @@
-//! Realtime tokens: asked for, handed out, or not to be had.
+//! Realtime tokens and calls: asked for, handed out, or not to be had.
 //!
 //! These commands neither end nor bill anything, so they work on the state as it is: a session that is over is refused
 //! here, and ended by whoever comes next.
 
+use crate::call;
 use crate::command::{Command, Minted, Refusal, Reply};
 use crate::ids::SessionId;
 use crate::mints::MintLimits;
@@ -12,7 +13,7 @@ use crate::state::State;
 use crate::status::of_settled;
 use crate::time::{Instant, Minutes};
 
-/// Carries out a command about a token; `None` for any other command.
+/// Carries out a command about a token or a call; `None` for any other command.
 pub(crate) fn step(
     next: &mut State,
     command: &Command,
@@ -28,6 +29,11 @@ pub(crate) fn step(
         Command::MintFailed { mint } => {
             next.mints.give_back(*mint);
             return Some(Ok(Reply::GivenBack));
+        }
+        Command::OpenCall(call) => call::open(next, call, now, policy),
+        Command::CloseCall(call) => {
+            call::close(next, call);
+            return Some(Ok(Reply::Closed));
         }
         _ => return None,
     };
@@ -60,14 +66,14 @@ fn hand_out(
 ) -> Result<Minted, Refusal> {
     let minted = running(next, Some(wanted), now, policy)?;
     if let Some(session) = &mut next.session {
-        session.hear(now);
+        session.connect(now);
         session.token_until = session.token_until.max(Some(token_until));
     }
     Ok(minted)
 }
 
 /// The session that runs at `now`, and what is left for it.
-fn running(
+pub(crate) fn running(
     state: &State,
     wanted: Option<SessionId>,
     now: Instant,

@@ -123,6 +123,9 @@ pub struct RunningSession {
     /// Whether any sign of life has come since the start, so that the user may have talked.
     #[serde(default)]
     pub heard: bool,
+    /// Whether its user talks by a call that is yet to be opened. Until then nothing is billed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub awaits_call: bool,
     /// How long the realtime tokens that were handed out can be talked with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token_until: Option<Instant>,
@@ -237,6 +240,7 @@ impl RunningSession {
             started_at: now,
             last_sign: now,
             heard: false,
+            awaits_call: false,
             token_until: None,
             terms: None,
             topic,
@@ -265,7 +269,12 @@ impl RunningSession {
     /// gets the rest of the total. So the parts always add up to the whole, rounded up once.
     #[must_use]
     pub fn shares(&self, until: Instant, least: Minutes) -> Shares {
-        let minutes_at = |at: Instant| Minutes::rounded_up(at.since(self.started_at)).max(least);
+        let minutes_at = |at: Instant| {
+            if self.awaits_call {
+                return Minutes::ZERO;
+            }
+            Minutes::rounded_up(at.since(self.started_at)).max(least)
+        };
         let mut assigned = Minutes::ZERO;
         let earlier = self
             .earlier
@@ -287,6 +296,15 @@ impl RunningSession {
             current: total.minus(assigned),
             total,
         }
+    }
+
+    /// From now on the user can talk. A session that has waited for that begins here: it is billed, and may last, from now
+    /// on.
+    pub(crate) fn connect(&mut self, now: Instant) {
+        if std::mem::take(&mut self.awaits_call) {
+            self.started_at = now;
+        }
+        self.hear(now);
     }
 
     /// A sign of life.

@@ -70,7 +70,14 @@ pub fn settle(state: &mut State, now: Instant, policy: &Policy) -> Vec<LedgerWri
 #[must_use]
 pub fn time_remaining(state: &State, now: Instant, policy: &Policy) -> Duration {
     let session = match &state.session {
-        Some(session) => session.clone(),
+        // One that waits may talk for as long as if its call were opened now.
+        Some(session) => {
+            let mut session = session.clone();
+            if session.awaits_call {
+                session.connect(now);
+            }
+            session
+        }
         None if state.plan(policy).minutes <= state.period.billed_minutes => return Duration::ZERO,
         // Which id is all the same: nobody sees it.
         None => RunningSession {
@@ -122,6 +129,9 @@ pub fn end_session(state: &mut State, ending: &Ending, policy: &Policy) -> Vec<L
         shares.current = Minutes::ZERO;
         shares.total = Minutes::ZERO;
         state.period.free_failures += 1;
+    }
+    if session.awaits_call {
+        state.period.unconnected = state.period.unconnected.saturating_add(1);
     }
     if ending.reason == EndReason::Stale && session.token_until.is_some() {
         state.period.silences = state.period.silences.saturating_add(1);

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::call::Call;
 use crate::command::Reply;
 use crate::grant::Grants;
 use crate::ids::{Fingerprint, UserId, WriteId};
@@ -77,6 +78,9 @@ pub struct State {
     /// The mints of realtime tokens in the last minute.
     #[serde(default, skip_serializing_if = "Mints::is_empty")]
     pub mints: Mints,
+    /// Calls at a voice provider that are not known to be over, the newest last.
+    #[serde(default, skip_serializing_if = "Kept::is_empty")]
+    pub calls: Kept<Call>,
     /// Fields of a later version, kept.
     #[serde(flatten)]
     pub extra: Map<String, Value>,
@@ -104,6 +108,9 @@ pub struct CurrentPeriod {
     /// Sessions that failed before anybody could talk, and were free.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub free_failures: u32,
+    /// Sessions that waited for a call that was never opened, and were free.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub unconnected: u32,
     /// Sessions that were given a realtime token and fell silent.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub silences: u32,
@@ -153,6 +160,7 @@ impl State {
             answers: Kept::default(),
             outbox: Kept::default(),
             mints: Mints::default(),
+            calls: Kept::default(),
             extra: Map::new(),
         }
     }
@@ -321,6 +329,7 @@ impl CurrentPeriod {
             closed_until,
             billed_minutes: Minutes::ZERO,
             free_failures: 0,
+            unconnected: 0,
             silences: 0,
             recorded: false,
             extra: Map::new(),

@@ -18,6 +18,10 @@ use crate::status::{Status, of_settled};
 use crate::sweep::{alarm_after, sweep};
 use crate::time::{Instant, Minutes, Seconds};
 
+/// How many sessions of a period are free because no call was ever opened for them, so that they are no way to make rows
+/// without end. Beyond, a session is billed from its start.
+const UNCONNECTED_MAX: u32 = 100;
+
 /// A heartbeat so soon after the last sign of life tells nothing new, and is not written.
 const HEARTBEATS_APART: Duration = Duration::from_secs(1);
 
@@ -164,7 +168,10 @@ fn finish(mut next: State, said: Vec<LedgerWrite>, reply: Reply, context: &Conte
     next.send(&writes);
     next.push_write(context.write.clone());
     // What a heartbeat said is not true for long, and what a mint said is not repeated.
-    let is_kept = !matches!(reply, Reply::Heard(_) | Reply::GivenBack | Reply::Swept(_));
+    let is_kept = !matches!(
+        reply,
+        Reply::Heard(_) | Reply::GivenBack | Reply::Closed | Reply::Swept(_)
+    );
     if let Some(repeat) = context.repeat.filter(|_| is_kept) {
         next.push_answer(repeat, reply.clone());
     }
@@ -190,7 +197,11 @@ impl Machine<'_> {
             Command::Heartbeat { session } => self.heartbeat(*session),
             Command::End { session, reason } => self.end(*session, *reason),
             Command::Sweep { written_through } => Ok(self.sweep(*written_through)),
-            Command::Mint { .. } | Command::HandOut { .. } | Command::MintFailed { .. } => {
+            Command::Mint { .. }
+            | Command::HandOut { .. }
+            | Command::MintFailed { .. }
+            | Command::OpenCall(_)
+            | Command::CloseCall(_) => {
                 unreachable!("mint::step carries these out")
             }
             Command::ChangePlan { .. } | Command::PastDue { .. } | Command::Reconcile(_) => {
@@ -230,6 +241,7 @@ impl Machine<'_> {
         } = wanted;
         let fresh = RunningSession {
             terms: Some(Terms::of(self.state.granted_plan(self.policy), self.policy)),
+            awaits_call: wanted.awaits_call && self.state.period.unconnected < UNCONNECTED_MAX,
             ..RunningSession::started(*session, self.now, topic.clone(), *difficulty)
         };
         let (id, row) = (fresh.id, fresh.row(self.now));

@@ -226,6 +226,7 @@ impl Account {
             topic: None,
             difficulty: None,
             takeover: false,
+            awaits_call: false,
         });
         self.apply(&mut state, &start, "start", at("2026-10-01T08:00:00Z"));
         let reason = EndReason::UserEnded;

@@ -23,6 +23,7 @@ fn start(stage: &Stage, name: &str, number: u128) {
         topic: None,
         difficulty: None,
         takeover: true,
+        awaits_call: false,
     });
     apply(stage, name, &command);
 }

@@ -24,6 +24,7 @@ fn start(number: u128) -> Command {
         topic: None,
         difficulty: None,
         takeover: false,
+        awaits_call: false,
     })
 }
 

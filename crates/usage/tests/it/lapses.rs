@@ -235,7 +235,7 @@ proptest! {
         prop_assume!(status.minutes_remaining.get() > 0);
         let promised = status.seconds_remaining.get();
         let session = scene.draw();
-        let command = Command::Start(SessionStart { session, topic: None, difficulty: None, takeover: false });
+        let command = Command::Start(SessionStart { session, topic: None, difficulty: None, takeover: false, awaits_call: false,});
         scene.apply(&command, start_at).expect("started");
         let end = start_at.plus(Duration::from_secs(promised));
         while start_at < end {

@@ -7,6 +7,7 @@
 
 mod alarms;
 mod arrival_order;
+mod calls;
 mod clock;
 mod cycles;
 mod facts;

@@ -35,6 +35,7 @@ fn start(number: u32) -> Command {
         topic: None,
         difficulty: None,
         takeover: true,
+        awaits_call: false,
     })
 }
 

@@ -33,6 +33,7 @@ pub struct Scene {
     pub refused: Vec<Refusal>,
     /// The session started last.
     pub session: SessionId,
+    calls: u32,
     drawn: u32,
     writes: u32,
 }
@@ -96,6 +97,7 @@ impl Scene {
             log: Vec::new(),
             refused: Vec::new(),
             session: session_id(0),
+            calls: 0,
             drawn: 0,
             writes: 0,
         }

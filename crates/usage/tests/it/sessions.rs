@@ -227,6 +227,7 @@ fn a_start_is_recognised_by_its_session() {
         topic: None,
         difficulty: None,
         takeover: false,
+        awaits_call: false,
     });
     for (now, end) in [("0:10", false), ("2:00", true), ("5:00", true)] {
         if end {
@@ -245,6 +246,7 @@ fn a_start_is_recognised_by_its_session() {
         topic: None,
         difficulty: None,
         takeover: true,
+        awaits_call: false,
     });
     let before = scene.state.clone();
     assert!(scene.apply(&takeover, scene.when("6:30")).is_ok());

@@ -201,6 +201,7 @@ pub fn command(
                 topic: None,
                 difficulty: None,
                 takeover: *takeover,
+                awaits_call: false,
             })
         }
         Act::Heartbeat(index) => Command::Heartbeat {

@@ -4,20 +4,36 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use talktime_usage::{
-    Command, EndReason, Heard, Instant, Minted, Period, PlanOutcome, Refusal, Reply, Roster,
-    RosterEntry, SessionId, SessionStart, Started, Stopped, rows_to_write,
+    Call, CallId, CallProvider, Command, EndReason, Heard, Instant, Minted, Period, PlanOutcome,
+    Refusal, Reply, Roster, RosterEntry, SessionId, SessionStart, Started, Stopped,
+    calls_to_hang_up, rows_to_write,
 };
 
 use super::{MINT_LIMITS, Scene, order, period, source, subscription};
 
 impl Scene {
     pub fn try_start_at(&mut self, time: &str, takeover: bool) -> Result<Started, Refusal> {
+        self.try_start(time, takeover, false)
+    }
+
+    /// A session that waits for a call.
+    pub fn try_dial_at(&mut self, time: &str, takeover: bool) -> Result<Started, Refusal> {
+        self.try_start(time, takeover, true)
+    }
+
+    fn try_start(
+        &mut self,
+        time: &str,
+        takeover: bool,
+        awaits_call: bool,
+    ) -> Result<Started, Refusal> {
         let session = self.draw();
         let command = Command::Start(SessionStart {
             session,
             topic: None,
             difficulty: None,
             takeover,
+            awaits_call,
         });
         match self.apply(&command, self.when(time))? {
             Reply::Started(started) => {
@@ -85,6 +101,37 @@ impl Scene {
         match self.apply(&hand_out, self.when(time))? {
             Reply::Minted(minted) => Ok(minted),
             other => panic!("{other:?}"),
+        }
+    }
+
+    /// The provider answers the offer of a call, the next one in number.
+    pub fn call_at(&mut self, time: &str) -> Result<Minted, Refusal> {
+        self.calls += 1;
+        let call = Call {
+            provider: CallProvider::OpenAi,
+            id: CallId::parse(&format!("call-{}", self.calls)).expect("an id"),
+            session: self.session,
+            opened_at: self.when(time),
+            extra: serde_json::Map::new(),
+        };
+        match self.apply(&Command::OpenCall(call), self.when(time))? {
+            Reply::Minted(minted) => Ok(minted),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// The calls that are to be hung up then.
+    pub fn to_hang_up_at(&self, time: &str) -> Vec<String> {
+        let state = self.state.as_ref().expect("a user");
+        let calls = calls_to_hang_up(state, self.when(time), &self.policy);
+        calls.iter().map(|call| call.id.to_string()).collect()
+    }
+
+    /// The provider says that those calls are over which are to be hung up.
+    pub fn hang_up_at(&mut self, time: &str) {
+        for call in self.to_hang_up_at(time) {
+            let close = Command::CloseCall(CallId::parse(&call).expect("an id"));
+            assert_eq!(self.apply(&close, self.when(time)), Ok(Reply::Closed));
         }
     }
 
@@ -194,6 +241,7 @@ impl Scene {
                 topic: None,
                 difficulty: None,
                 takeover: false,
+                awaits_call: false,
             });
             self.apply(&start, now).expect("started");
             while self.status(now).active.is_some() {

@@ -58,6 +58,13 @@ impl Scene {
             let outcome = match verb {
                 "start" => self.try_start_at(time, false).map(|_| ()),
                 "takeover" => self.try_start_at(time, true).map(|_| ()),
+                "dial" => self.try_dial_at(time, false).map(|_| ()),
+                "redial" => self.try_dial_at(time, true).map(|_| ()),
+                "call" => self.call_at(time).map(|_| ()),
+                "hangup" => {
+                    self.hang_up_at(time);
+                    Ok(())
+                }
                 "beat" => self.try_heartbeat_at(time, session).map(|_| ()),
                 // The client is well: a heartbeat every 30 seconds, up to this time.
                 "talk" => {

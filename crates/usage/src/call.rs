@@ -1,0 +1,124 @@
+//! Calls at a voice provider. They go on by themselves until somebody hangs up, so the state keeps each one until the
+//! provider has said that it is over.
+//!
+//! Which of them are to be hung up is not recorded anywhere: it follows from the state and the instant. Whatever ends a
+//! session (its user, the limit, the cap, a silence, a takeover, a plan) ends its call, and cannot forget to.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::command::{Minted, Refusal};
+use crate::ending::ending;
+use crate::ids::{CallId, SessionId};
+use crate::mint::running;
+use crate::policy::Policy;
+use crate::settle::settle;
+use crate::state::State;
+use crate::time::{Instant, Seconds};
+
+/// The most calls that are kept. No more are opened until some have been hung up: the provider does not answer, and each
+/// costs money.
+const CALLS_MAX: usize = 8;
+
+/// When it is worth to try again while there are too many.
+const TOO_MANY_RETRY: Duration = Duration::from_secs(30);
+
+/// Who carries a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum CallProvider {
+    /// OpenAI's Realtime API, or another that copies its two calls.
+    #[serde(rename = "openai")]
+    OpenAi,
+    /// OpenAI's GPT-Live.
+    #[serde(rename = "openai-live")]
+    OpenAiLive,
+}
+
+/// A call that is not known to be over.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Call {
+    /// Who carries it.
+    pub provider: CallProvider,
+    /// The provider's id of it.
+    pub id: CallId,
+    /// The session that it belongs to.
+    pub session: SessionId,
+    /// When the provider answered.
+    pub opened_at: Instant,
+    /// Fields of a later version, kept.
+    #[serde(flatten)]
+    pub extra: Map<String, Value>,
+}
+
+/// The provider has answered: the session goes on with this call, and is billed from now on if it was waiting for it. A
+/// session that ended or was replaced meanwhile is refused, and the call has to be hung up by whoever opened it.
+pub(crate) fn open(
+    next: &mut State,
+    call: &Call,
+    now: Instant,
+    policy: &Policy,
+) -> Result<Minted, Refusal> {
+    let minted = running(next, Some(call.session), now, policy)?;
+    if next.calls.len() >= CALLS_MAX {
+        return Err(Refusal::TooManyMints {
+            retry_after: Seconds::rounded_up(TOO_MANY_RETRY),
+        });
+    }
+    if let Some(session) = &mut next.session {
+        session.connect(now);
+    }
+    next.calls.retain(|known| known.id != call.id);
+    next.calls.push(call.clone());
+    Ok(minted)
+}
+
+/// The provider has said that the call is over, or knows none of that id. False if the state knows none either.
+pub(crate) fn close(next: &mut State, call: &CallId) -> bool {
+    let before = next.calls.len();
+    next.calls.retain(|known| known.id != *call);
+    next.calls.len() < before
+}
+
+impl State {
+    /// Whether a call of that session is open.
+    pub(crate) fn has_call_of(&self, session: SessionId) -> bool {
+        self.calls.iter().any(|call| call.session == session)
+    }
+}
+
+/// The calls that are to be hung up at `now`: those of sessions that are over, and those that a later call has replaced.
+#[must_use]
+pub fn calls_to_hang_up(state: &State, now: Instant, policy: &Policy) -> Vec<Call> {
+    if state.calls.is_empty() {
+        return Vec::new();
+    }
+    let mut present = state.clone();
+    settle(&mut present, state.time(now), policy);
+    let running = present.session.map(|session| session.id);
+    // The last one of the session that runs goes on.
+    let wanted = state
+        .calls
+        .iter()
+        .rfind(|call| running == Some(call.session))
+        .map(|call| &call.id);
+    let unwanted = state.calls.iter().filter(|call| Some(&call.id) != wanted);
+    unwanted.cloned().collect()
+}
+
+/// When somebody has to look whether calls are to be hung up, if nothing more is heard of the user: at once, or when the
+/// session ends by itself. `None` without calls.
+#[must_use]
+pub fn next_look_at_calls(state: &State, now: Instant, policy: &Policy) -> Option<Instant> {
+    if state.calls.is_empty() {
+        return None;
+    }
+    if !calls_to_hang_up(state, now, policy).is_empty() {
+        return Some(now);
+    }
+    let mut present = state.clone();
+    settle(&mut present, state.time(now), policy);
+    let session = present.session.as_ref();
+    Some(session.map_or(now, |session| ending(&present, session, policy).due))
+}

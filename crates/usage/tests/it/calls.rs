@@ -1,0 +1,172 @@
+//! Calls at a voice provider: what is billed of them, and when they are to be hung up.
+
+use talktime_usage::{Refusal, next_look_at_calls};
+
+use crate::scene::Scene;
+use crate::scene::play::{check, check_with};
+
+#[test]
+fn the_first_billed_second_is_the_providers_answer() {
+    // A minute of looking for the microphone, and 61 seconds of talk.
+    check(
+        "0:00 dial, 1:00 call, 1:30 beat, 2:01 end",
+        &["user_ended 1:01 2"],
+    );
+    // A heartbeat is no talk: while the provider is asked nothing is billed.
+    check(
+        "0:00 dial, 0:30 beat, 1:00 beat, 1:40 call, 2:00 end",
+        &["user_ended 0:20 1"],
+    );
+    // A token can be talked with as well.
+    check("0:00 dial, 1:00 token, 1:30 end", &["user_ended 0:30 1"]);
+    // Without the word of its client a session is billed from its start.
+    check("0:00 start, 1:00 call, 1:30 end", &["user_ended 1:30 2"]);
+}
+
+#[test]
+fn a_call_that_never_came_about_costs_nothing() {
+    check("0:00 dial, 0:20 fail", &["error 0:20 0"]);
+    check("0:00 dial, 0:20 end", &["user_ended 0:20 0"]);
+    check(
+        "0:00 dial, 0:05 redial, 0:10 end",
+        &["user_ended 0:05 0", "user_ended 0:05 0"],
+    );
+    // The page was closed.
+    check("0:00 dial, 30:00 look", &["error 2:00 0"]);
+    check("0:00 dial, 1:59 beat, 30:00 look", &["error 2:00 0"]);
+    // Not even in the next period.
+    let mut scene = Scene::at("2026-11-30T23:59:00");
+    scene.play("0:00 dial, 1:30 call, 2:00 end, 3:00 sweep");
+    assert_eq!(scene.ledger.sessions_told(), ["user_ended 0:30 1"]);
+    assert_eq!(scene.status_at("3:00").minutes_used.get(), 1);
+}
+
+#[test]
+fn sessions_without_a_call_are_no_way_to_make_rows_without_end() {
+    let mut scene = Scene::new();
+    for _ in 0..100 {
+        scene.play("0:00 dial, 0:00 end");
+    }
+    assert_eq!(scene.status_at("0:00").minutes_used.get(), 0);
+    scene.play("0:00 dial, 0:30 end");
+    assert_eq!(scene.status_at("0:30").minutes_used.get(), 1);
+}
+
+#[test]
+fn an_open_call_is_billed_until_it_is_hung_up() {
+    // Silence of three intervals: the provider talked on until then.
+    check("0:00 dial, 0:10 call, 30:00 look", &["stale 1:30 2"]);
+    check(
+        "0:00 dial, 0:10 call, 1:00 beat, 30:00 look",
+        &["stale 2:20 3"],
+    );
+    // Without heartbeats, but not that silent, nothing is counted back.
+    check("0:00 dial, 0:10 call, 1:30 end", &["user_ended 1:20 2"]);
+    check(
+        "0:00 dial, 0:00 call, 10:00 talk, 30:00 look",
+        &["limit_reached 10:00 10"],
+    );
+    check_with(
+        "0:00 dial, 0:00 call, 5:00 talk, 30:00 look",
+        |policy| policy.session_max = Some(std::time::Duration::from_mins(4)),
+        &["timeout 4:00 4"],
+    );
+}
+
+#[test]
+fn whatever_ends_a_session_ends_its_call() {
+    let check = |story: &str, last: &str, calls: &[&str]| {
+        let mut scene = Scene::new();
+        scene.play(story);
+        assert_eq!(scene.refused, [], "{story}");
+        assert_eq!(scene.to_hang_up_at(last), calls, "{story}");
+        let state = scene.state.as_ref().expect("a user");
+        let look = next_look_at_calls(state, scene.when(last), &scene.policy);
+        assert_eq!(look == Some(scene.when(last)), !calls.is_empty(), "{story}");
+        scene.hang_up_at(last);
+        assert_eq!(scene.to_hang_up_at(last), Vec::<String>::new(), "{story}");
+    };
+    check("0:00 dial, 0:10 call", "1:00", &[]);
+    check("0:00 dial, 0:10 call, 0:30 end", "0:30", &["call-1"]);
+    check("0:00 dial, 0:10 call, 0:30 fail", "0:30", &["call-1"]);
+    check("0:00 dial, 0:10 call, 0:30 redial", "0:30", &["call-1"]);
+    check(
+        "0:00 dial, 0:10 call, 0:30 redial, 0:40 call",
+        "0:40",
+        &["call-1"],
+    );
+    // A second call of a session replaces the first.
+    check("0:00 dial, 0:10 call, 0:20 call", "0:30", &["call-1"]);
+    check(
+        "0:00 dial, 0:10 call, 0:20 call, 0:30 end",
+        "0:30",
+        &["call-1", "call-2"],
+    );
+    // Nobody has looked: the limit, and silence.
+    check("0:00 dial, 0:00 call, 9:59 talk", "9:59.999", &[]);
+    check("0:00 dial, 0:00 call, 9:59 talk", "10:00", &["call-1"]);
+    check("0:00 dial, 0:10 call", "1:39.999", &[]);
+    check("0:00 dial, 0:10 call", "1:40", &["call-1"]);
+    // Another plan: its limit, or none that is left.
+    check("0:00 pro, 0:00 dial, 0:00 call, 15:00 talk", "15:00", &[]);
+    check(
+        "0:00 pro, 0:00 dial, 0:00 call, 15:00 talk, 15:00 free",
+        "15:00",
+        &["call-1"],
+    );
+}
+
+#[test]
+fn somebody_looks_when_the_session_ends_by_itself() {
+    let check = |story: &str, now: &str, expected: &str| {
+        let mut scene = Scene::new();
+        scene.play(story);
+        let state = scene.state.as_ref().expect("a user");
+        let look = next_look_at_calls(state, scene.when(now), &scene.policy);
+        assert_eq!(look, Some(scene.when(expected)), "{story}");
+    };
+    check("0:00 dial, 0:10 call", "0:10", "1:40");
+    check("0:00 dial, 0:10 call, 0:40 beat", "0:50", "2:10");
+    check("0:00 dial, 0:10 call, 10:00 talk", "10:00", "10:10");
+    let mut scene = Scene::new();
+    scene.play("0:00 start, 0:10 end");
+    let state = scene.state.as_ref().expect("a user");
+    assert_eq!(
+        next_look_at_calls(state, scene.when("1:00"), &scene.policy),
+        None
+    );
+}
+
+#[test]
+fn a_call_of_a_session_that_is_over_is_refused() {
+    let mut scene = Scene::new();
+    scene.play("0:00 dial, 0:30 end");
+    assert_eq!(scene.call_at("0:31"), Err(Refusal::NoActiveSession));
+    let before = scene.session;
+    scene.play("1:00 dial");
+    let after = std::mem::replace(&mut scene.session, before);
+    assert_eq!(scene.call_at("1:10"), Err(Refusal::NoActiveSession));
+    scene.session = after;
+    // Nobody waits that long for a call.
+    assert_eq!(scene.call_at("3:01"), Err(Refusal::NoActiveSession));
+}
+
+#[test]
+fn what_cannot_be_hung_up_is_kept_and_bounded() {
+    let mut scene = Scene::new().on("pro");
+    scene.play("0:00 dial");
+    for _ in 0..8 {
+        scene.call_at("0:10").expect("opened");
+    }
+    let refused = scene
+        .call_at("0:11")
+        .expect_err("too many that nobody hangs up");
+    assert!(
+        matches!(refused, Refusal::TooManyMints { .. }),
+        "{refused:?}"
+    );
+    assert_eq!(scene.to_hang_up_at("0:11").len(), 7);
+    scene.play("0:20 end, 0:30 hangup");
+    let state = scene.state.as_ref().expect("a user");
+    assert!(state.calls.is_empty());
+}
