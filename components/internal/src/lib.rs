@@ -5,7 +5,7 @@ mod plan_update;
 mod record;
 
 use spin_sdk::http::IntoResponse;
-use talktime_api::internal::{SweepAnswer, SweepBody};
+use talktime_wire::internal::{SweepAnswer, SweepBody};
 use talktime_http::Verb::{Get, Post};
 use talktime_http::{Answer, Problem, Request, Service};
 use talktime_spin::{HOST, KeyValue, Ledger, Serves, Settings};

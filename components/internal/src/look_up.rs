@@ -1,10 +1,10 @@
 //! What operators look up: one user, and the whole at a glance.
 
-use talktime_api::internal::{
+use talktime_wire::internal::{
     AlarmsAnswer, DayTally, OverviewAnswer, PeriodAnswer, PlanTally, ReasonTally, SessionAnswer,
     UserAnswer, WebhookEventAnswer,
 };
-use talktime_api::session::StatusAnswer;
+use talktime_wire::session::StatusAnswer;
 use talktime_http::{Answer, Problem};
 use talktime_spin::{Ledger, now};
 use talktime_store::webhook_events;

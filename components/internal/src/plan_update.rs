@@ -1,9 +1,9 @@
 //! `POST /api/internal/update-plan`: what a relay of webhooks, the web app or an operator says of a user's plan.
 
-use talktime_api::internal::{
+use talktime_wire::internal::{
     GrantAnswer, NotApplied, PlanAction, UpdatePlanAnswer, UpdatePlanBody,
 };
-use talktime_api::session::StatusAnswer;
+use talktime_wire::session::StatusAnswer;
 use talktime_http::{Answer, Problem, Request, write_id_from};
 use talktime_spin::now;
 use talktime_store::webhook_events::{self, Delivered, Effect, Outcome};

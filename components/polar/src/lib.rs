@@ -11,7 +11,7 @@ pub mod record;
 pub mod signature;
 
 use spin_sdk::http::IntoResponse;
-use talktime_api::webhook::{WebhookAnswer, WebhookOutcome};
+use talktime_wire::webhook::{WebhookAnswer, WebhookOutcome};
 use talktime_http::Verb::Post;
 use talktime_http::{Answer, Code, Problem, Request, Service};
 use talktime_spin::{HOST, KeyValue, Ledger, Misconfigured, Once, Settings, now, parsed, variable};

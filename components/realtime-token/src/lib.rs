@@ -20,7 +20,7 @@ mod terms;
 mod time_limit;
 
 use spin_sdk::http::IntoResponse;
-use talktime_api::token::{TokenAnswer, TokenBody};
+use talktime_wire::token::{TokenAnswer, TokenBody};
 use talktime_http::Verb::Post;
 use talktime_http::{Answer, Problem, Request, Service};
 use talktime_spin::{Once, now};

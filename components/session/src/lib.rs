@@ -1,7 +1,7 @@
 //! `/api/session/*`: may this user talk, for how long, and is the session still alive.
 
 use spin_sdk::http::IntoResponse;
-use talktime_api::session::{
+use talktime_wire::session::{
     EndAnswer, EndBody, HeartbeatAnswer, HeartbeatBody, StartAnswer, StartBody, StatusAnswer,
 };
 use talktime_http::Verb::{Get, Post};
@@ -40,7 +40,7 @@ async fn answer(route: Route, mut request: Request) -> Result<Answer, Problem> {
     if matches!(route, Route::OpenApi) {
         return Ok(Answer::bytes(
             "application/json",
-            talktime_api::openapi::DOCUMENT,
+            talktime_wire::openapi::DOCUMENT,
         ));
     }
     let now = now();

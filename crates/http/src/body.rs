@@ -143,7 +143,7 @@ mod tests {
     use talktime_usage::UserId;
 
     use super::*;
-    use crate::problem::Code;
+    use talktime_wire::problem::Code;
 
     #[derive(Debug, PartialEq, Deserialize, Default)]
     #[serde(rename_all = "camelCase")]

@@ -8,7 +8,8 @@ use sha2::{Digest, Sha256};
 use talktime_usage::{Fingerprint, UserId, WriteId};
 
 use crate::body::parse_json;
-use crate::problem::{Code, Problem};
+use crate::problem::Problem;
+use talktime_wire::problem::Code;
 
 /// The header that makes a retry safe.
 pub const HEADER: &str = "idempotency-key";

@@ -4,7 +4,8 @@ use http::header::ALLOW;
 use http::{HeaderValue, Method};
 use percent_encoding::percent_decode_str;
 
-use crate::problem::{Code, Problem};
+use crate::problem::Problem;
+use talktime_wire::problem::Code;
 
 /// What a route does: reads, or changes something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
