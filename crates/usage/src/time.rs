@@ -149,9 +149,7 @@ pub(crate) mod millis {
 }
 
 /// Whole minutes of talk: what is granted, used and billed.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Minutes(u32);
 
@@ -199,9 +197,7 @@ impl Minutes {
 }
 
 /// Whole seconds in an answer, rounded up: a client that stops at zero loses nothing of what is paid for.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Seconds(u64);
 
