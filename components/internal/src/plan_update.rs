@@ -1,9 +1,5 @@
 //! `POST /api/internal/update-plan`: what a relay of webhooks, the web app or an operator says of a user's plan.
 
-use talktime_api::internal::{
-    GrantAnswer, NotApplied, PlanAction, UpdatePlanAnswer, UpdatePlanBody,
-};
-use talktime_api::session::StatusAnswer;
 use talktime_http::{Answer, Problem, Request, write_id_from};
 use talktime_spin::now;
 use talktime_store::delivery::{Delivered, Effect, KnownBy, deliver};
@@ -13,6 +9,10 @@ use talktime_usage::{
     Catalogue, Claim, Command, EventOrder, Instant, Ownership, Period, PlanName, Repeat, Source,
     Subscriber, SubscriptionId, status,
 };
+use talktime_wire::internal::{
+    GrantAnswer, NotApplied, PlanAction, UpdatePlanAnswer, UpdatePlanBody,
+};
+use talktime_wire::session::StatusAnswer;
 
 use crate::{SpinUsers, record};
 

@@ -11,7 +11,6 @@ pub mod record;
 pub mod signature;
 
 use spin_sdk::http::IntoResponse;
-use talktime_api::webhook::{WebhookAnswer, WebhookOutcome};
 use talktime_http::Verb::Post;
 use talktime_http::{Answer, Code, Problem, Request, Service};
 use talktime_spin::{HOST, KeyValue, Ledger, Misconfigured, Once, Settings, now, parsed, variable};
@@ -21,6 +20,7 @@ use talktime_store::{
     ApplyError, PlanNews, StoreError, Users, plan_news, pseudonym, subscriptions,
 };
 use talktime_usage::{Catalogue, Instant, Policy, SubscriptionId};
+use talktime_wire::webhook::{WebhookAnswer, WebhookOutcome};
 
 use crate::configuration::{PastDue, Products};
 use crate::decision::subject::asked_about;
@@ -73,10 +73,20 @@ async fn answer((): (), mut request: Request) -> Result<Answer, Problem> {
             deliver(&ledger, delivery.id, KnownBy::State, received_at, failed).await?
         }
     };
-    Answer::ok(&WebhookAnswer::new(match delivered {
-        Delivered::Now(outcome) => outcome.into(),
+    Answer::ok(&WebhookAnswer::new(told(delivered)))
+}
+
+/// What the provider is told.
+fn told(delivered: Delivered) -> WebhookOutcome {
+    match delivered {
+        Delivered::Now(Outcome::Applied) => WebhookOutcome::Applied,
+        Delivered::Now(Outcome::Outdated) => WebhookOutcome::Outdated,
+        Delivered::Now(Outcome::Ignored) => WebhookOutcome::Ignored,
+        Delivered::Now(Outcome::Unmapped) => WebhookOutcome::Unmapped,
+        Delivered::Now(Outcome::UnknownProduct) => WebhookOutcome::UnknownProduct,
+        Delivered::Now(Outcome::Failed) => WebhookOutcome::Failed,
         Delivered::Before(_) => WebhookOutcome::Duplicate,
-    }))
+    }
 }
 
 /// One sentence for all: who forges a webhook is not told how far they got.
@@ -201,4 +211,21 @@ async fn read_billing(catalogue: &Catalogue) -> Result<(Products, PastDue), Misc
     };
     let past_due = parsed("polar_past_due").await?.unwrap_or_default();
     Ok((products, past_due))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_provider_is_told_what_the_ledger_is() {
+        for outcome in Outcome::ALL {
+            assert_eq!(
+                json!(told(Delivered::Now(outcome))),
+                json!(outcome.as_str())
+            );
+        }
+    }
 }

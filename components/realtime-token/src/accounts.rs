@@ -1,9 +1,9 @@
 //! The operator's accounts with the providers, read from variables once for each instance.
 
 use http::HeaderValue;
-use talktime_api::token::Provider;
 use talktime_http::{Code, Problem};
 use talktime_spin::{Misconfigured, variable};
+use talktime_wire::token::Provider;
 
 use crate::base_url::BaseUrl;
 use crate::gemini::ApiVersion;

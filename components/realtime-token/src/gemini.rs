@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::HeaderName;
 use serde_json::{Value, json};
-use talktime_api::token::{Connect, ConnectMethod};
+use talktime_wire::token::{Connect, ConnectMethod};
 
 use crate::base_url::BaseUrl;
 use crate::limits::CONNECT_WITHIN;

@@ -1,6 +1,6 @@
 //! The models that the operator lets callers have.
 
-use talktime_api::token::check_name;
+use talktime_wire::token::check_name;
 
 /// Names of models, at least one.
 ///

@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::HeaderName;
 use http::header::AUTHORIZATION;
 use serde_json::{Value, json};
-use talktime_api::token::{Connect, ConnectMethod};
+use talktime_wire::token::{Connect, ConnectMethod};
 
 use crate::base_url::BaseUrl;
 use crate::limits::CONNECT_WITHIN;

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderName, HeaderValue, Method};
 use serde_json::Value;
-use talktime_api::token::Connect;
+use talktime_wire::token::Connect;
 
 use crate::accounts::{Account, Api};
 use crate::terms::{Terms, Wish};

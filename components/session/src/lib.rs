@@ -1,14 +1,14 @@
 //! `/api/session/*`: may this user talk, for how long, and is the session still alive.
 
 use spin_sdk::http::IntoResponse;
-use talktime_api::session::{
-    EndAnswer, EndBody, HeartbeatAnswer, HeartbeatBody, StartAnswer, StartBody, StatusAnswer,
-};
 use talktime_http::Verb::{Get, Post};
 use talktime_http::{Answer, Problem, Request, Service};
 use talktime_spin::{HOST, KeyValue, Once, Settings, now, session_id, variable};
 use talktime_store::Users;
 use talktime_usage::SessionStart;
+use talktime_wire::session::{
+    EndAnswer, EndBody, HeartbeatAnswer, HeartbeatBody, StartAnswer, StartBody, StatusAnswer,
+};
 
 #[derive(Clone, Copy)]
 enum Route {
@@ -16,7 +16,6 @@ enum Route {
     Start,
     Heartbeat,
     End,
-    OpenApi,
 }
 
 static SERVICE: Service<Route> = Service::new(&[
@@ -24,7 +23,6 @@ static SERVICE: Service<Route> = Service::new(&[
     (Post, "/api/session/start", Route::Start),
     (Post, "/api/session/heartbeat", Route::Heartbeat),
     (Post, "/api/session/end", Route::End),
-    (Get, "/api/openapi.json", Route::OpenApi),
 ])
 .for_browsers();
 
@@ -37,12 +35,6 @@ pub async fn handle(request: spin_sdk::http::Request) -> impl IntoResponse {
 }
 
 async fn answer(route: Route, mut request: Request) -> Result<Answer, Problem> {
-    if matches!(route, Route::OpenApi) {
-        return Ok(Answer::bytes(
-            "application/json",
-            talktime_api::openapi::DOCUMENT,
-        ));
-    }
     let now = now();
     let user = request.user(now).await?;
     let settings = Settings::load().await?;
@@ -50,7 +42,7 @@ async fn answer(route: Route, mut request: Request) -> Result<Answer, Problem> {
     let ledger = talktime_spin::ledger();
     let users = Users::new(&documents, &ledger, &settings.policy, &HOST);
     match route {
-        Route::Status | Route::OpenApi => {
+        Route::Status => {
             let upgrade_url = UPGRADE_URL
                 .get(async || variable("upgrade_url").await)
                 .await?;
@@ -62,7 +54,7 @@ async fn answer(route: Route, mut request: Request) -> Result<Answer, Problem> {
             let wanted = SessionStart {
                 session: session_id(now),
                 topic: body.topic,
-                difficulty: body.difficulty,
+                difficulty: body.difficulty.map(Into::into),
                 takeover: body.takeover,
             };
             let mark = request.write_mark(&user)?;

@@ -2,8 +2,9 @@
 
 use talktime_store::{ApplyError, StoreError, SweepError};
 use talktime_usage::Refusal;
+use talktime_wire::problem::Code;
 
-use crate::problem::{Code, Problem};
+use crate::problem::Problem;
 
 /// How long a caller is asked to wait when a store is overloaded, in seconds.
 const BUSY_RETRY_SECONDS: u32 = 1;

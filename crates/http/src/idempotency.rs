@@ -6,9 +6,10 @@ use http::HeaderMap;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use talktime_usage::{Fingerprint, UserId, WriteId};
+use talktime_wire::problem::Code;
 
 use crate::body::parse_json;
-use crate::problem::{Code, Problem};
+use crate::problem::Problem;
 
 /// The header that makes a retry safe.
 pub const HEADER: &str = "idempotency-key";

@@ -8,8 +8,9 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderValue};
 use talktime_spin::now;
 use talktime_usage::Instant;
+use talktime_wire::problem::Code;
 
-use crate::problem::{Code, Problem};
+use crate::problem::Problem;
 
 /// The header in which Spin says who has connected: the client, or the last proxy before us. It is for the log alone;
 /// nothing is decided by it.

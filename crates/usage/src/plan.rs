@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 
 use crate::time::Minutes;
 
@@ -12,7 +11,7 @@ use crate::time::Minutes;
 ///
 /// A state outlives the catalogue that it was written under, so a stored name may be gone from today's:
 /// [`Catalogue::plan`] then answers with free.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct PlanName(String);
 

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use utoipa::ToSchema;
 
 use crate::ids::SessionId;
 use crate::ledger::SessionRow;
@@ -15,7 +14,7 @@ use crate::policy::Policy;
 use crate::time::{Instant, Minutes, millis};
 
 /// How hard the learner wants it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Difficulty {
     /// For those who start.
@@ -27,7 +26,7 @@ pub enum Difficulty {
 }
 
 impl Difficulty {
-    /// As the ledger and the API write it.
+    /// As the ledger writes it.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -39,7 +38,7 @@ impl Difficulty {
 }
 
 /// Why a session is over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EndReason {
     /// The user hung up, or started another session in its place.
@@ -55,7 +54,7 @@ pub enum EndReason {
 }
 
 impl EndReason {
-    /// As the ledger and the API write it.
+    /// As the ledger writes it.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -69,7 +68,7 @@ impl EndReason {
 }
 
 /// What the session is about: up to 200 characters of free text, shown but never interpreted.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Topic(String);
 

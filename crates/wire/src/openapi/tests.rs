@@ -1,12 +1,12 @@
 //! The routes as the document tells of them. Only the test that makes the document needs these, so no component does.
 
-use talktime_http::ProblemDetails;
 use utoipa::OpenApi;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 
 use crate::internal::{
     OverviewAnswer, SweepAnswer, SweepBody, UpdatePlanAnswer, UpdatePlanBody, UserAnswer,
 };
+use crate::problem::ProblemDetails;
 use crate::session::{
     EndAnswer, EndBody, HeartbeatAnswer, HeartbeatBody, StartAnswer, StartBody, StatusAnswer,
 };
@@ -156,6 +156,6 @@ fn the_checked_in_document_fits_the_types() {
     assert_eq!(
         made,
         super::DOCUMENT,
-        "run UPDATE_OPENAPI=1 cargo test -p talktime-api"
+        "run UPDATE_OPENAPI=1 cargo test -p talktime-wire"
     );
 }

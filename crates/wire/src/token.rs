@@ -4,6 +4,7 @@ use serde::{Deserialize, Deserializer, Serialize, de::Error};
 use talktime_usage::{Minutes, Seconds, SessionId};
 use utoipa::ToSchema;
 
+use crate::schema;
 use crate::session::session_id;
 use crate::timestamp::Timestamp;
 
@@ -61,6 +62,7 @@ pub struct TokenBody {
     /// The session that the token is for. A page should tell it: then a token is refused where another tab has taken
     /// over meanwhile. If not told, it is for the session that runs.
     #[serde(default, deserialize_with = "optional_session_id")]
+    #[schema(value_type = Option<schema::SessionId>)]
     pub session_id: Option<SessionId>,
 }
 
@@ -78,8 +80,10 @@ pub struct TokenAnswer {
     /// Until when a connection can be opened with it: a minute at most, and never after the user's time is up.
     pub expires_at: Timestamp,
     /// Minutes left.
+    #[schema(value_type = schema::Minutes)]
     pub minutes_remaining: Minutes,
     /// Seconds until the session will be stopped.
+    #[schema(value_type = schema::Seconds)]
     pub seconds_remaining: Seconds,
     /// How to connect with it.
     pub connect: Connect,

@@ -1,12 +1,10 @@
 //! `/api/internal/*`: plan updates, look-ups and sweeps, for trusted servers and operators.
 
 use serde::{Deserialize, Deserializer, Serialize, de::Error};
-use talktime_store::SweepReport;
-use talktime_store::report::{AlarmTally, PeriodRecord, SessionRecord, Tally};
-use talktime_store::webhook_events::WebhookEvent;
 use talktime_usage::{Minutes, PlanName, Source, SubscriptionId, UserId};
 use utoipa::ToSchema;
 
+use crate::schema;
 use crate::session::StatusAnswer;
 use crate::timestamp::Timestamp;
 use crate::webhook::WebhookOutcome;
@@ -140,20 +138,6 @@ pub struct SweepAnswer {
     pub remaining: u64,
 }
 
-impl From<SweepReport> for SweepAnswer {
-    fn from(report: SweepReport) -> Self {
-        Self {
-            due: report.due,
-            swept: report.swept,
-            ended: report.ended,
-            archived: report.archived,
-            failed: report.failed,
-            pruned: report.pruned,
-            remaining: report.remaining,
-        }
-    }
-}
-
 /// `GET /api/internal/users/{id}`.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct UserAnswer {
@@ -178,6 +162,7 @@ pub struct SessionAnswer {
     /// When it ended.
     pub ended_at: Option<Timestamp>,
     /// What it cost, or has cost by the last sweep.
+    #[schema(value_type = schema::Minutes)]
     pub minutes_used: Minutes,
     /// What it is about.
     pub topic: Option<String>,
@@ -185,21 +170,6 @@ pub struct SessionAnswer {
     pub difficulty: Option<String>,
     /// Why it ended.
     pub end_reason: Option<String>,
-}
-
-impl From<SessionRecord> for SessionAnswer {
-    fn from(row: SessionRecord) -> Self {
-        Self {
-            user_id: row.user,
-            session_id: row.id,
-            started_at: row.started_at.into(),
-            ended_at: row.ended_at.map(Timestamp::from),
-            minutes_used: row.minutes_used,
-            topic: row.topic,
-            difficulty: row.difficulty,
-            end_reason: row.end_reason,
-        }
-    }
 }
 
 /// A period in the ledger.
@@ -213,27 +183,15 @@ pub struct PeriodAnswer {
     /// The plan in force.
     pub plan: String,
     /// Minutes used.
+    #[schema(value_type = schema::Minutes)]
     pub minutes_used: Minutes,
     /// The plan's minutes.
+    #[schema(value_type = schema::Minutes)]
     pub minutes_limit: Minutes,
     /// When the ledger last heard of it.
     pub synced_at: Timestamp,
     /// Whether its sum is final.
     pub archived: bool,
-}
-
-impl From<PeriodRecord> for PeriodAnswer {
-    fn from(row: PeriodRecord) -> Self {
-        Self {
-            period_start: row.start.into(),
-            period_end: row.end.into(),
-            plan: row.plan,
-            minutes_used: row.minutes_used,
-            minutes_limit: row.minutes_limit,
-            synced_at: row.synced_at.into(),
-            archived: row.archived,
-        }
-    }
 }
 
 /// `GET /api/internal/overview`.
@@ -272,16 +230,6 @@ pub struct PlanTally {
     pub minutes_used: u64,
 }
 
-impl From<Tally> for PlanTally {
-    fn from(tally: Tally) -> Self {
-        Self {
-            plan: tally.name,
-            users: tally.count,
-            minutes_used: tally.minutes,
-        }
-    }
-}
-
 /// How sessions ended.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct ReasonTally {
@@ -293,16 +241,6 @@ pub struct ReasonTally {
     pub minutes: u64,
 }
 
-impl From<Tally> for ReasonTally {
-    fn from(tally: Tally) -> Self {
-        Self {
-            reason: tally.name,
-            sessions: tally.count,
-            minutes: tally.minutes,
-        }
-    }
-}
-
 /// What was used on a day.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct DayTally {
@@ -310,15 +248,6 @@ pub struct DayTally {
     pub day: String,
     /// Minutes of the sessions that started on it.
     pub minutes: u64,
-}
-
-impl From<Tally> for DayTally {
-    fn from(tally: Tally) -> Self {
-        Self {
-            day: tally.name,
-            minutes: tally.minutes,
-        }
-    }
 }
 
 /// A webhook event that could not be used.
@@ -338,18 +267,6 @@ pub struct WebhookEventAnswer {
     pub detail: Option<String>,
 }
 
-impl From<WebhookEvent> for WebhookEventAnswer {
-    fn from(event: WebhookEvent) -> Self {
-        Self {
-            id: event.id,
-            kind: event.kind,
-            received_at: event.received_at.into(),
-            outcome: event.outcome.into(),
-            detail: event.detail,
-        }
-    }
-}
-
 /// How the alarms stand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -360,16 +277,6 @@ pub struct AlarmsAnswer {
     pub failing: u64,
     /// How late the most overdue one is.
     pub oldest_due_seconds: u64,
-}
-
-impl From<AlarmTally> for AlarmsAnswer {
-    fn from(tally: AlarmTally) -> Self {
-        Self {
-            due: tally.due,
-            failing: tally.failing,
-            oldest_due_seconds: tally.oldest_due.as_secs(),
-        }
-    }
 }
 
 fn user_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<UserId, D::Error> {

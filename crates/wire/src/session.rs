@@ -2,12 +2,16 @@
 
 use serde::{Deserialize, Deserializer, Serialize, de::Error};
 use talktime_usage::{
-    Difficulty, EndReason, EndedSession, Heard, Minutes, Policy, Seconds, SessionId, Started,
-    Status, Stopped, Topic,
+    EndedSession, Heard, Minutes, Policy, Seconds, SessionId, Started, Status, Stopped, Topic,
 };
 use utoipa::ToSchema;
 
+use crate::schema;
 use crate::timestamp::Timestamp;
+
+mod names;
+
+pub use names::{ClientReason, Difficulty, EndReason};
 
 /// `GET /api/session/status`.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
@@ -16,15 +20,19 @@ pub struct StatusAnswer {
     /// The plan in force.
     pub plan: String,
     /// Minutes used in the period, the running session included.
+    #[schema(value_type = schema::Minutes)]
     pub minutes_used: Minutes,
     /// Minutes left, never below zero.
+    #[schema(value_type = schema::Minutes)]
     pub minutes_remaining: Minutes,
     /// The plan's minutes.
+    #[schema(value_type = schema::Minutes)]
     pub minutes_limit: Minutes,
     /// The used part of the limit, a whole number from 0 to 100.
     #[schema(maximum = 100)]
     pub percent_used: u8,
     /// Seconds for which the user may talk from now on.
+    #[schema(value_type = schema::Seconds)]
     pub seconds_remaining: Seconds,
     /// The first instant of the period.
     pub period_start: Timestamp,
@@ -33,6 +41,7 @@ pub struct StatusAnswer {
     /// Whether a session runs.
     pub has_active_session: bool,
     /// What the running session has cost so far; 0 without one.
+    #[schema(value_type = schema::Minutes)]
     pub active_session_minutes: Minutes,
     /// The running session.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -55,15 +64,18 @@ pub struct StatusAnswer {
 #[serde(rename_all = "camelCase")]
 pub struct ActiveSession {
     /// Its id.
+    #[schema(value_type = schema::SessionId)]
     pub session_id: SessionId,
     /// When it started.
     pub started_at: Timestamp,
     /// When it was last heard of.
     pub last_heartbeat_at: Timestamp,
     /// What it has cost so far.
+    #[schema(value_type = schema::Minutes)]
     pub minutes_used: Minutes,
     /// What it is about.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<schema::Topic>)]
     pub topic: Option<Topic>,
     /// How hard.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -75,6 +87,7 @@ pub struct ActiveSession {
 #[serde(rename_all = "camelCase")]
 pub struct LastSession {
     /// Its id.
+    #[schema(value_type = schema::SessionId)]
     pub session_id: SessionId,
     /// When it started.
     pub started_at: Timestamp,
@@ -83,6 +96,7 @@ pub struct LastSession {
     /// Why.
     pub end_reason: EndReason,
     /// What it cost.
+    #[schema(value_type = schema::Minutes)]
     pub session_minutes: Minutes,
 }
 
@@ -99,7 +113,7 @@ impl StatusAnswer {
                 last_heartbeat_at: session.last_sign.into(),
                 minutes_used: *minutes,
                 topic: session.topic.clone(),
-                difficulty: session.difficulty,
+                difficulty: session.difficulty.map(Difficulty::from),
             });
         Self {
             plan: status.plan.to_string(),
@@ -129,7 +143,7 @@ impl From<&EndedSession> for LastSession {
             session_id: ended.id,
             started_at: ended.started_at.into(),
             ended_at: ended.ended_at.into(),
-            end_reason: ended.reason,
+            end_reason: ended.reason.into(),
             session_minutes: ended.minutes,
         }
     }
@@ -140,7 +154,7 @@ impl From<&EndedSession> for LastSession {
 pub struct StartBody {
     /// What it is about: up to 200 characters.
     #[serde(default, deserialize_with = "topic")]
-    #[schema(max_length = 200)]
+    #[schema(value_type = Option<schema::Topic>, max_length = 200)]
     pub topic: Option<Topic>,
     /// How hard.
     #[serde(default)]
@@ -155,12 +169,15 @@ pub struct StartBody {
 #[serde(rename_all = "camelCase")]
 pub struct StartAnswer {
     /// The new session's id.
+    #[schema(value_type = schema::SessionId)]
     pub session_id: SessionId,
     /// When it started.
     pub started_at: Timestamp,
     /// Minutes left.
+    #[schema(value_type = schema::Minutes)]
     pub minutes_remaining: Minutes,
     /// Seconds until it will be stopped.
+    #[schema(value_type = schema::Seconds)]
     pub seconds_remaining: Seconds,
     /// How often to send a heartbeat.
     pub heartbeat_interval_seconds: u64,
@@ -186,6 +203,7 @@ impl StartAnswer {
 pub struct HeartbeatBody {
     /// The session that is alive.
     #[serde(deserialize_with = "session_id")]
+    #[schema(value_type = schema::SessionId)]
     pub session_id: SessionId,
 }
 
@@ -194,12 +212,16 @@ pub struct HeartbeatBody {
 #[serde(rename_all = "camelCase")]
 pub struct HeartbeatAnswer {
     /// What this session has cost so far.
+    #[schema(value_type = schema::Minutes)]
     pub minutes_used: Minutes,
     /// Minutes used in the period.
+    #[schema(value_type = schema::Minutes)]
     pub total_minutes_used: Minutes,
     /// Minutes left.
+    #[schema(value_type = schema::Minutes)]
     pub minutes_remaining: Minutes,
     /// Seconds until the session will be stopped; 0 once it is over.
+    #[schema(value_type = schema::Seconds)]
     pub seconds_remaining: Seconds,
     /// A sentence for people, at five minutes or less.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -218,6 +240,7 @@ pub struct EndedAnswer {
     /// When.
     pub ended_at: Timestamp,
     /// What it cost.
+    #[schema(value_type = schema::Minutes)]
     pub session_minutes: Minutes,
 }
 
@@ -230,33 +253,10 @@ impl From<&Heard> for HeartbeatAnswer {
             seconds_remaining: heard.seconds_remaining,
             warning: talktime_usage::status::warning(heard.minutes_remaining),
             ended: heard.ended.as_ref().map(|ended| EndedAnswer {
-                end_reason: ended.reason,
+                end_reason: ended.reason.into(),
                 ended_at: ended.at.into(),
                 session_minutes: ended.session_minutes,
             }),
-        }
-    }
-}
-
-/// Why a client ends a session. The other end reasons are Talktime's own to give.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum ClientReason {
-    /// The user hung up.
-    #[default]
-    UserEnded,
-    /// Something broke.
-    Error,
-    /// The client's own limit was reached.
-    Timeout,
-}
-
-impl From<ClientReason> for EndReason {
-    fn from(reason: ClientReason) -> Self {
-        match reason {
-            ClientReason::UserEnded => Self::UserEnded,
-            ClientReason::Error => Self::Error,
-            ClientReason::Timeout => Self::Timeout,
         }
     }
 }
@@ -267,6 +267,7 @@ impl From<ClientReason> for EndReason {
 pub struct EndBody {
     /// The session that is over.
     #[serde(deserialize_with = "session_id")]
+    #[schema(value_type = schema::SessionId)]
     pub session_id: SessionId,
     /// Why; `user_ended` if not told.
     #[serde(default)]
@@ -278,10 +279,13 @@ pub struct EndBody {
 #[serde(rename_all = "camelCase")]
 pub struct EndAnswer {
     /// What it cost.
+    #[schema(value_type = schema::Minutes)]
     pub session_minutes: Minutes,
     /// The period's usage right after it.
+    #[schema(value_type = schema::Minutes)]
     pub total_minutes_used: Minutes,
     /// The minutes left right after it.
+    #[schema(value_type = schema::Minutes)]
     pub minutes_remaining: Minutes,
     /// Why it ended: the first reason, where it was over already.
     pub end_reason: EndReason,
@@ -295,7 +299,7 @@ impl From<&Stopped> for EndAnswer {
             session_minutes: stopped.session_minutes,
             total_minutes_used: stopped.total_minutes_used,
             minutes_remaining: stopped.minutes_remaining,
-            end_reason: stopped.reason,
+            end_reason: stopped.reason.into(),
             ended_at: stopped.at.into(),
         }
     }
