@@ -7,10 +7,10 @@ use talktime_api::session::StatusAnswer;
 use talktime_http::{Answer, Problem, Request, write_id_from};
 use talktime_spin::now;
 use talktime_store::webhook_events::{self, Delivered, Effect, Outcome};
-use talktime_store::{PlanNews, WriteMark, plan_news, subscriptions};
+use talktime_store::{WriteMark, plan_news, subscriptions};
 use talktime_usage::{
-    Catalogue, Claim, Command, EventOrder, Instant, Ownership, Period, PlanName, Repeat, Source,
-    Subscriber, SubscriptionId, status,
+    Catalogue, Claim, Command, EventOrder, Instant, Ownership, Period, PlanName, PlanNews, Repeat,
+    Source, Subscriber, SubscriptionId, status,
 };
 
 use crate::{SpinUsers, record};

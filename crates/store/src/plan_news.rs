@@ -2,7 +2,7 @@
 //! subscription is taken, and the ledger's memory of whose it is.
 
 use talktime_usage::{
-    Command, EventOrder, Ownership, PlanOutcome, Reply, Source, State, SubscriptionId, UserId,
+    Command, EventOrder, PlanNews, PlanOutcome, Reply, Source, State, SubscriptionId, UserId,
 };
 
 use crate::documents::Documents;
@@ -13,21 +13,6 @@ use crate::sqlite::SqlLedger;
 use crate::subscriptions;
 use crate::users::{ApplyError, Users, WriteMark};
 use crate::webhook_events::{Effect, Outcome};
-
-/// News of a plan.
-#[derive(Clone, Debug, PartialEq)]
-pub struct PlanNews {
-    /// Whose plan.
-    pub user: UserId,
-    /// What changes.
-    pub command: Command,
-    /// When it happened, where it is told.
-    pub as_of: Option<EventOrder>,
-    /// What it tells of whose the subscriptions in it are.
-    pub told: Vec<Ownership>,
-    /// The subscriptions in it that were another user's until now.
-    pub taken: Vec<(SubscriptionId, UserId)>,
-}
 
 /// What became of news.
 #[derive(Debug)]

@@ -1,34 +1,20 @@
 //! A user's mints, as the user's state knows them: a place is taken, and then filled or given back.
 
-use talktime_http::{Problem, random_write_id};
-use talktime_spin::{HOST, KeyValue, Settings};
-use talktime_store::{ApplyError, NoLedger, Users, WriteMark};
+use talktime_store::{ApplyError, Documents, NoLedger, Users, WriteMark};
 use talktime_usage::command::Minted;
 use talktime_usage::{Command, Instant, MintLimits, Reply, SessionId, UserId};
 
 use crate::limits::{GIVE_BACK_MAX, MINT_TRIES_PER_MINUTE_MAX, MINTS_PER_MINUTE_MAX};
+use crate::mint::MintError;
 use crate::time_limit::within;
 
 /// Those of one user.
-pub struct Mints<'a> {
-    user: &'a UserId,
-    settings: &'static Settings,
-    documents: KeyValue,
+pub struct Mints<'a, D> {
+    pub users: &'a Users<'a, D, NoLedger>,
+    pub user: &'a UserId,
 }
 
-impl<'a> Mints<'a> {
-    /// Opens the store.
-    ///
-    /// # Errors
-    /// When it cannot be opened, or a setting cannot be used.
-    pub async fn open(user: &'a UserId) -> Result<Self, Problem> {
-        Ok(Self {
-            user,
-            settings: Settings::load().await?,
-            documents: KeyValue::open()?,
-        })
-    }
-
+impl<D: Documents> Mints<'_, D> {
     /// Takes a place for a token of the running session. It is no sign of life and costs nothing.
     ///
     /// # Errors
@@ -37,7 +23,7 @@ impl<'a> Mints<'a> {
         &self,
         session: Option<SessionId>,
         mark: &WriteMark,
-    ) -> Result<Minted, Problem> {
+    ) -> Result<Minted, MintError> {
         let limits = MintLimits {
             per_minute_max: MINTS_PER_MINUTE_MAX,
             tries_per_minute_max: MINT_TRIES_PER_MINUTE_MAX,
@@ -53,46 +39,37 @@ impl<'a> Mints<'a> {
         &self,
         session: SessionId,
         token_until: Instant,
-    ) -> Result<Minted, Problem> {
+    ) -> Result<Minted, MintError> {
         let command = Command::HandOut {
             session,
             token_until,
         };
-        minted(self.apply(&command, &mark_of_its_own()?).await?)
+        minted(self.apply(&command, &self.users.fresh_mark()).await?)
     }
 
     /// Gives the place back: no token came of it. Where that fails, it counts as one for the rest of its minute.
     pub async fn give_back(&self, mint: Instant) {
-        let given_back = async {
-            let mark = mark_of_its_own()?;
-            self.apply(&Command::MintFailed { mint }, &mark)
-                .await
-                .map_err(Problem::from)
-        };
-        let failure = match within(GIVE_BACK_MAX, given_back).await {
+        let (command, mark) = (Command::MintFailed { mint }, self.users.fresh_mark());
+        let given_back = self.apply(&command, &mark);
+        let failure = match within(GIVE_BACK_MAX, self.users.environment, given_back).await {
             Some(Ok(_)) => return,
-            Some(Err(problem)) => problem.log_line().unwrap_or_else(|| problem.to_string()),
+            Some(Err(error)) => error.to_string(),
             None => "the store took too long".to_owned(),
         };
         eprintln!("a mint that failed could not be given back: {failure}");
     }
 
     async fn apply(&self, command: &Command, mark: &WriteMark) -> Result<Reply, ApplyError> {
-        let users = Users::new(&self.documents, &NoLedger, &self.settings.policy, &HOST);
         // Three of them are a part of one request's future.
-        Ok(Box::pin(users.apply(self.user, command, mark)).await?.reply)
+        Ok(Box::pin(self.users.apply(self.user, command, mark))
+            .await?
+            .reply)
     }
 }
 
-fn mark_of_its_own() -> Result<WriteMark, Problem> {
-    Ok(WriteMark::Once(random_write_id()?))
-}
-
-fn minted(reply: Reply) -> Result<Minted, Problem> {
+fn minted(reply: Reply) -> Result<Minted, MintError> {
     match reply {
         Reply::Minted(minted) => Ok(minted),
-        other => Err(Problem::internal(format!(
-            "an answer of another command: {other:?}"
-        ))),
+        other => Err(MintError::OtherReply(Box::new(other))),
     }
 }
