@@ -133,3 +133,6 @@ impl Minting<'_> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;
