@@ -237,9 +237,9 @@ mod tests {
         let (openai, gemini) = (Some(Provider::OpenAi), Some(Provider::Gemini));
         let first = Ok(("openai", "gpt-realtime-2.1"));
         let second = Ok(("gemini", "gemini-3.8-live"));
-        check((Some("a"), Some("b")), None, first.clone());
-        check((Some("a"), Some("b")), gemini, second.clone());
-        check((None, Some("b")), None, second.clone());
+        check((Some("a"), Some("b")), None, first);
+        check((Some("a"), Some("b")), gemini, second);
+        check((None, Some("b")), None, second);
         check((None, Some("b")), gemini, second);
         check((Some("a"), None), openai, first);
         check(
