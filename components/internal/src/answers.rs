@@ -2,7 +2,8 @@
 
 use talktime_store::SweepReport;
 use talktime_store::report::{AlarmTally, PeriodRecord, SessionRecord, Tally};
-use talktime_store::webhook_events::{Outcome, WebhookEvent};
+use talktime_store::webhook_events::WebhookEvent;
+use talktime_usage::EventOutcome;
 use talktime_wire::internal::{
     AlarmsAnswer, DayTally, PeriodAnswer, PlanTally, ReasonTally, SessionAnswer, SweepAnswer,
     WebhookEventAnswer,
@@ -88,14 +89,14 @@ pub fn alarms(tally: AlarmTally) -> AlarmsAnswer {
     }
 }
 
-fn outcome(outcome: Outcome) -> WebhookOutcome {
+fn outcome(outcome: EventOutcome) -> WebhookOutcome {
     match outcome {
-        Outcome::Applied => WebhookOutcome::Applied,
-        Outcome::Outdated => WebhookOutcome::Outdated,
-        Outcome::Ignored => WebhookOutcome::Ignored,
-        Outcome::Unmapped => WebhookOutcome::Unmapped,
-        Outcome::UnknownProduct => WebhookOutcome::UnknownProduct,
-        Outcome::Failed => WebhookOutcome::Failed,
+        EventOutcome::Applied => WebhookOutcome::Applied,
+        EventOutcome::Outdated => WebhookOutcome::Outdated,
+        EventOutcome::Ignored => WebhookOutcome::Ignored,
+        EventOutcome::Unmapped => WebhookOutcome::Unmapped,
+        EventOutcome::UnknownProduct => WebhookOutcome::UnknownProduct,
+        EventOutcome::Failed => WebhookOutcome::Failed,
     }
 }
 
@@ -107,7 +108,7 @@ mod tests {
 
     #[test]
     fn an_outcome_has_one_name_on_the_wire_and_in_the_ledger() {
-        for recorded in Outcome::ALL {
+        for recorded in EventOutcome::ALL {
             assert_eq!(json!(outcome(recorded)), json!(recorded.as_str()));
         }
     }

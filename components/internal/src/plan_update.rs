@@ -3,11 +3,10 @@
 use talktime_http::{Answer, Problem, Request, write_id_from};
 use talktime_spin::now;
 use talktime_store::delivery::{Delivered, Effect, KnownBy, deliver};
-use talktime_store::webhook_events::Outcome;
-use talktime_store::{PlanNews, WriteMark, plan_news, subscriptions};
+use talktime_store::{WriteMark, plan_news, subscriptions};
 use talktime_usage::{
-    Catalogue, Claim, Command, EventOrder, Instant, Ownership, Period, PlanName, Repeat, Source,
-    Subscriber, SubscriptionId, status,
+    Catalogue, Claim, Command, EventOrder, EventOutcome, Instant, Ownership, Period, PlanName,
+    PlanNews, Repeat, Source, Subscriber, SubscriptionId, status,
 };
 use talktime_wire::internal::{
     GrantAnswer, NotApplied, PlanAction, UpdatePlanAnswer, UpdatePlanBody,
@@ -33,7 +32,7 @@ pub async fn answer(
         .map(|state| state.grants.sources(users.policy, now))
         .unwrap_or_default();
     let status = status(&body.user_id, state.as_ref(), now, users.policy);
-    let applied = outcome == Outcome::Applied;
+    let applied = outcome == EventOutcome::Applied;
     Answer::ok(&UpdatePlanAnswer {
         success: true,
         applied,
@@ -53,7 +52,7 @@ async fn carry_out(
     update: &Update,
     mark: &WriteMark,
     now: Instant,
-) -> Result<Outcome, Problem> {
+) -> Result<EventOutcome, Problem> {
     // Without a time of its own only the record knows an update again, and without an id it is none that could come again.
     let known_by = if body.event_id.is_some() && !update.is_timed {
         KnownBy::Record
@@ -66,7 +65,7 @@ async fn carry_out(
                 let told = plan_news::tell(users, news, mark).await?;
                 (told.outcome, told.effect)
             }
-            None => (Outcome::Outdated, Effect::Nothing),
+            None => (EventOutcome::Outdated, Effect::Nothing),
         };
         Ok((record::row(mark, body, update, outcome, now), effect))
     };

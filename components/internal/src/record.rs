@@ -3,8 +3,8 @@
 
 use serde_json::{Value, json};
 use talktime_store::WriteMark;
-use talktime_store::webhook_events::{Outcome, WebhookEvent};
-use talktime_usage::{Instant, Repeat};
+use talktime_store::webhook_events::WebhookEvent;
+use talktime_usage::{EventOutcome, Instant, Repeat};
 use talktime_wire::internal::{PlanAction, UpdatePlanBody};
 
 use crate::plan_update::Update;
@@ -22,7 +22,7 @@ pub fn row(
     mark: &WriteMark,
     body: &UpdatePlanBody,
     update: &Update,
-    outcome: Outcome,
+    outcome: EventOutcome,
     received_at: Instant,
 ) -> WebhookEvent {
     let mut detail = json!({

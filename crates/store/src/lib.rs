@@ -40,7 +40,7 @@ pub use environment::Environment;
 pub use error::StoreError;
 pub use ledger::Ledger;
 pub use no_ledger::NoLedger;
-pub use plan_news::{PlanNews, Told};
+pub use plan_news::Told;
 pub use pseudonym::pseudonym;
 pub use sql::Sql;
 pub use sqlite::SqlLedger;

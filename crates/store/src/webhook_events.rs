@@ -1,7 +1,7 @@
 //! Events about plans and what became of them: the ledger's `webhook_events`.
 
 use crate::sql::{Row, Value};
-use talktime_usage::{Instant, UserId};
+use talktime_usage::{EventOutcome, Instant, UserId};
 
 use crate::error::StoreError;
 use crate::sql::{
@@ -9,68 +9,9 @@ use crate::sql::{
 };
 use crate::sqlite::SqlLedger;
 
-/// What became of an event.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// The user's plan takes it into account.
-    Applied,
-    /// Something that happened later was known already.
-    Outdated,
-    /// It is about nothing that changes a plan.
-    Ignored,
-    /// It names no user or no subscription that could be known.
-    Unmapped,
-    /// Nothing says which plan a product in it stands for.
-    UnknownProduct,
-    /// It, or the state of its user, cannot be read.
-    Failed,
-}
-
-impl Outcome {
-    /// All of them.
-    pub const ALL: [Self; 6] = [
-        Self::Applied,
-        Self::Outdated,
-        Self::Ignored,
-        Self::Unmapped,
-        Self::UnknownProduct,
-        Self::Failed,
-    ];
-
-    /// Those that an operator should look at, and that may give way to another when the event is sent again. Every other
-    /// one is final.
-    pub const OPEN: [Self; 3] = [Self::Unmapped, Self::UnknownProduct, Self::Failed];
-
-    /// The name, as in the ledger.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Applied => "applied",
-            Self::Outdated => "outdated",
-            Self::Ignored => "ignored",
-            Self::Unmapped => "unmapped",
-            Self::UnknownProduct => "unknown_product",
-            Self::Failed => "failed",
-        }
-    }
-
-    /// Whether it is one of [`Outcome::OPEN`].
-    #[must_use]
-    pub fn is_open(self) -> bool {
-        Self::OPEN.contains(&self)
-    }
-
-    fn parse(name: &str) -> Result<Self, StoreError> {
-        Self::ALL
-            .into_iter()
-            .find(|outcome| outcome.as_str() == name)
-            .ok_or_else(|| StoreError::Unreadable(format!("the outcome of an event: {name:?}")))
-    }
-}
-
-/// [`Outcome::OPEN`] as a list in SQL.
+/// [`EventOutcome::OPEN`] as a list in SQL.
 pub(crate) fn open_outcomes() -> String {
-    Outcome::OPEN
+    EventOutcome::OPEN
         .map(|outcome| format!("'{}'", outcome.as_str()))
         .join(", ")
 }
@@ -87,7 +28,7 @@ pub struct WebhookEvent {
     /// Whom it is about, if that is known.
     pub user: Option<UserId>,
     /// What became of it.
-    pub outcome: Outcome,
+    pub outcome: EventOutcome,
     /// JSON for the operator: the provider's ids in it, and remarks.
     pub detail: Option<String>,
 }
@@ -174,13 +115,20 @@ pub async fn count_unmapped<C: Sql>(
     rows.first().map_or(Ok(0), |row| required(row, 0))
 }
 
+fn named(name: &str) -> Result<EventOutcome, StoreError> {
+    EventOutcome::ALL
+        .into_iter()
+        .find(|outcome| outcome.as_str() == name)
+        .ok_or_else(|| StoreError::Unreadable(format!("the outcome of an event: {name:?}")))
+}
+
 fn recorded(row: &Row) -> Result<WebhookEvent, StoreError> {
     Ok(WebhookEvent {
         id: required_text(row, 0)?,
         kind: required_text(row, 1)?,
         received_at: required_instant(row, 2)?,
         user: optional_text(row, 3)?.and_then(|id| UserId::parse(&id).ok()),
-        outcome: Outcome::parse(&required_text(row, 4)?)?,
+        outcome: named(&required_text(row, 4)?)?,
         detail: optional_text(row, 5)?,
     })
 }
@@ -191,10 +139,10 @@ mod tests {
 
     #[test]
     fn outcomes_have_names_of_their_own() {
-        for outcome in Outcome::ALL {
-            assert_eq!(Outcome::parse(outcome.as_str()).ok(), Some(outcome));
+        for outcome in EventOutcome::ALL {
+            assert_eq!(named(outcome.as_str()).ok(), Some(outcome));
         }
-        let error = Outcome::parse("lost").err().map(|error| error.to_string());
+        let error = named("lost").err().map(|error| error.to_string());
         assert!(error.is_some_and(|error| error.contains("\"lost\"")));
     }
 }

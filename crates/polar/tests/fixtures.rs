@@ -4,9 +4,9 @@
 
 use std::collections::BTreeMap;
 
-use talktime_polar::configuration::{PastDue, Products};
 use talktime_polar::decision::{Action, Arrival, Rules, decide};
 use talktime_polar::event::Event;
+use talktime_polar::products::{PastDue, Products};
 use talktime_polar::signature::Delivery;
 use talktime_usage::{Catalogue, Command, Instant};
 

@@ -1,8 +1,6 @@
 //! A user's mints, as the user's state knows them: a place is taken, and then filled or given back.
 
-use talktime_http::Problem;
-use talktime_spin::{HOST, KeyValue, Settings};
-use talktime_store::{NoLedger, Users, WriteMark};
+use talktime_store::{ApplyError, Documents, NoLedger, Users, WriteMark};
 use talktime_usage::command::Minted;
 use talktime_usage::{Instant, MintLimits, SessionId, UserId};
 
@@ -10,25 +8,12 @@ use crate::limits::{GIVE_BACK_MAX, MINT_TRIES_PER_MINUTE_MAX, MINTS_PER_MINUTE_M
 use crate::time_limit::within;
 
 /// Those of one user.
-pub struct Mints<'a> {
-    user: &'a UserId,
-    settings: &'static Settings,
-    documents: KeyValue,
+pub struct Mints<'a, D> {
+    pub users: &'a Users<'a, D, NoLedger>,
+    pub user: &'a UserId,
 }
 
-impl<'a> Mints<'a> {
-    /// Opens the store.
-    ///
-    /// # Errors
-    /// When it cannot be opened, or a setting cannot be used.
-    pub async fn open(user: &'a UserId) -> Result<Self, Problem> {
-        Ok(Self {
-            user,
-            settings: Settings::load().await?,
-            documents: KeyValue::open()?,
-        })
-    }
-
+impl<D: Documents> Mints<'_, D> {
     /// Takes a place for a token of the running session. It is no sign of life and costs nothing.
     ///
     /// # Errors
@@ -37,13 +22,12 @@ impl<'a> Mints<'a> {
         &self,
         session: Option<SessionId>,
         mark: &WriteMark,
-    ) -> Result<Minted, Problem> {
+    ) -> Result<Minted, ApplyError> {
         let limits = MintLimits {
             per_minute_max: MINTS_PER_MINUTE_MAX,
             tries_per_minute_max: MINT_TRIES_PER_MINUTE_MAX,
         };
-        let users = self.users();
-        Ok(users.mint(self.user, session, limits, mark).await?)
+        self.users.mint(self.user, session, limits, mark).await
     }
 
     /// Records that the token is handed out, with which the user can talk until `token_until`: a sign of life.
@@ -54,24 +38,18 @@ impl<'a> Mints<'a> {
         &self,
         session: SessionId,
         token_until: Instant,
-    ) -> Result<Minted, Problem> {
-        let users = self.users();
-        Ok(users.hand_out(self.user, session, token_until).await?)
+    ) -> Result<Minted, ApplyError> {
+        self.users.hand_out(self.user, session, token_until).await
     }
 
     /// Gives the place back: no token came of it. Where that fails, it counts as one for the rest of its minute.
     pub async fn give_back(&self, mint: Instant) {
-        let users = self.users();
-        let given_back = users.give_back(self.user, mint);
-        let failure = match within(GIVE_BACK_MAX, given_back).await {
+        let given_back = self.users.give_back(self.user, mint);
+        let failure = match within(GIVE_BACK_MAX, self.users.environment, given_back).await {
             Some(Ok(())) => return,
             Some(Err(error)) => error.to_string(),
             None => "the store took too long".to_owned(),
         };
         eprintln!("a mint that failed could not be given back: {failure}");
-    }
-
-    fn users(&self) -> Users<'_, KeyValue, NoLedger> {
-        Users::new(&self.documents, &NoLedger, &self.settings.policy, &HOST)
     }
 }

@@ -8,7 +8,6 @@ use base64::engine::{DecodePaddingMode, Engine};
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 use subtle::{Choice, ConstantTimeEq};
-use talktime_spin::{Misconfigured, check_secret};
 use talktime_usage::Instant;
 
 /// How far the sender's clock and ours may be apart, both ways: what Standard Webhooks asks for.
@@ -19,9 +18,6 @@ const ID_LENGTH_MAX: usize = 256;
 
 /// More than a provider sends while it changes over from one secret to the next.
 const SIGNATURES_MAX: usize = 32;
-
-/// The variable that holds the secret.
-pub const VARIABLE: &str = "polar_webhook_secret";
 
 const PREFIX: &str = "whsec_";
 
@@ -79,6 +75,17 @@ pub enum Refused {
     Mismatch,
 }
 
+/// Why a text is no secret of the provider's. It never quotes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SecretError {
+    /// Nothing stands behind the prefix.
+    #[error("is only the beginning that all secrets of the provider have")]
+    Prefix,
+    /// It was copied from a delivery.
+    #[error("begins as a signature does: the secret is what stands after the comma")]
+    Signature,
+}
+
 /// The keys that a secret stands for.
 pub struct Keys(Vec<Vec<u8>>);
 
@@ -97,26 +104,21 @@ impl Keys {
     /// secret does not show from which side of that it comes: so there are two keys, the text itself and, where it decodes
     /// to one that is long enough, the base64 in it.
     ///
+    /// Whether others could guess it is for the caller to judge, as with every other secret.
+    ///
     /// # Errors
-    /// When the secret is one that others could guess, or not a secret at all.
-    pub fn of(secret: Option<&str>) -> Result<Self, Misconfigured> {
+    /// When it is not a secret of the provider's at all.
+    pub fn of(secret: Option<&str>) -> Result<Self, SecretError> {
         let Some(secret) = secret.filter(|secret| !secret.is_empty()) else {
             return Ok(Self(Vec::new()));
         };
         let encoded = secret.strip_prefix(PREFIX).unwrap_or(secret);
         if encoded.is_empty() {
-            return Err(Misconfigured::new(
-                VARIABLE,
-                "is only the beginning that all secrets of the provider have",
-            ));
+            return Err(SecretError::Prefix);
         }
         if secret.starts_with(SIGNATURE_PREFIX) {
-            return Err(Misconfigured::new(
-                VARIABLE,
-                "begins as a signature does: the secret is what stands after the comma",
-            ));
+            return Err(SecretError::Signature);
         }
-        check_secret(VARIABLE, secret)?;
         let decoded = BASE64
             .decode(encoded)
             .ok()

@@ -1,4 +1,4 @@
-//! Every bound of this component, with its reason.
+//! Every bound on tokens and on what is asked of a provider, with its reason.
 
 use std::time::Duration;
 

@@ -7,6 +7,7 @@ use serde_json::Value;
 use talktime_wire::token::Connect;
 
 use crate::accounts::{Account, Api};
+use crate::openai::client_secrets;
 use crate::terms::{Terms, Wish};
 use crate::{gemini, openai};
 
@@ -23,8 +24,8 @@ pub struct Order {
 pub fn order(account: &Account, wish: &Wish<'_>) -> Option<Order> {
     let (terms, path, key_header) = match &account.api {
         Api::OpenAi => (
-            openai::terms(wish)?,
-            openai::PATH.to_owned(),
+            client_secrets::terms(wish)?,
+            client_secrets::PATH.to_owned(),
             openai::KEY_HEADER,
         ),
         Api::Gemini(version) => (
@@ -61,7 +62,7 @@ fn request(
 pub fn read_token(api: &Api, answer: &[u8]) -> Option<String> {
     let answer: Value = serde_json::from_slice(answer).ok()?;
     let token = match api {
-        Api::OpenAi => openai::token(&answer)?,
+        Api::OpenAi => client_secrets::token(&answer)?,
         Api::Gemini(_) => gemini::token(&answer)?,
     };
     // What it is good for is the provider's affair, but it will stand in a header or a query: visible ASCII.

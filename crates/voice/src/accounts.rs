@@ -1,8 +1,8 @@
-//! The operator's accounts with the providers, read from variables once for each instance.
+//! The operator's accounts with the providers, as variables set them up.
+
+use std::fmt::Display;
 
 use http::HeaderValue;
-use talktime_http::{Code, Problem};
-use talktime_spin::{Misconfigured, variable};
 use talktime_wire::token::Provider;
 
 use crate::base_url::BaseUrl;
@@ -11,8 +11,10 @@ use crate::models::Models;
 
 /// Both accounts, as far as they are set up.
 pub struct Accounts {
-    openai: Option<Account>,
-    gemini: Option<Account>,
+    /// That with `OpenAI`.
+    pub openai: Option<Account>,
+    /// That with Google.
+    pub gemini: Option<Account>,
 }
 
 /// An account with a provider. It has no `Debug`, so that no log can show the key by mistake.
@@ -78,46 +80,64 @@ pub const GEMINI: Variables = Variables {
     version: Some("gemini_api_version"),
 };
 
-impl Accounts {
-    /// Reads the variables.
-    ///
-    /// # Errors
-    /// When one has a value that cannot be used.
-    pub async fn read() -> Result<Self, Misconfigured> {
-        Ok(Self {
-            openai: OPENAI.read().await?,
-            gemini: GEMINI.read().await?,
-        })
-    }
+/// A variable with a value that cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("variable {variable}: {reason}")]
+pub struct AccountError {
+    /// Its name.
+    pub variable: &'static str,
+    /// What is wrong with it. It never quotes the value.
+    pub reason: String,
+}
 
+impl AccountError {
+    fn new(variable: &'static str, reason: impl Display) -> Self {
+        Self {
+            variable,
+            reason: reason.to_string(),
+        }
+    }
+}
+
+/// There is no account to use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("The operator can set the variable {}", variables(*.asked))]
+pub struct NotSetUp {
+    /// The provider that was asked for; no matter which otherwise.
+    pub asked: Option<Provider>,
+}
+
+fn variables(asked: Option<Provider>) -> String {
+    match asked {
+        Some(Provider::OpenAi) => OPENAI.key.to_owned(),
+        Some(Provider::Gemini) => GEMINI.key.to_owned(),
+        None => format!("{} or {}", OPENAI.key, GEMINI.key),
+    }
+}
+
+/// A model is asked for that callers cannot have.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("must be one of those that are offered here: {}", .offered.join(", "))]
+pub struct NotOffered {
+    /// Those that they can have, the default first.
+    pub offered: Vec<String>,
+}
+
+impl Accounts {
     /// The account to use: with the provider that is asked for, else with the one that is set up, `OpenAI` first.
     ///
     /// # Errors
-    /// 503 where it is not set up, naming the variable to set.
-    pub fn choose(&self, asked: Option<Provider>) -> Result<&Account, Problem> {
+    /// Where it is not set up, naming the variable to set.
+    pub fn choose(&self, asked: Option<Provider>) -> Result<&Account, NotSetUp> {
         let account = |provider| match provider {
             Provider::OpenAi => self.openai.as_ref(),
             Provider::Gemini => self.gemini.as_ref(),
         };
-        match asked {
-            Some(provider) => account(provider).ok_or_else(|| {
-                let key = match provider {
-                    Provider::OpenAi => OPENAI.key,
-                    Provider::Gemini => GEMINI.key,
-                };
-                Problem::provider_not_configured(provider.as_str())
-                    .detail(format!("The operator can set the variable {key}"))
-            }),
-            None => account(Provider::OpenAi)
-                .or_else(|| account(Provider::Gemini))
-                .ok_or_else(|| {
-                    let error = "No voice provider is set up here";
-                    Problem::new(Code::ProviderNotConfigured, error).detail(format!(
-                        "The operator can set the variable {} or {}",
-                        OPENAI.key, GEMINI.key
-                    ))
-                }),
-        }
+        let found = match asked {
+            Some(provider) => account(provider),
+            None => account(Provider::OpenAi).or_else(|| account(Provider::Gemini)),
+        };
+        found.ok_or(NotSetUp { asked })
     }
 }
 
@@ -134,61 +154,42 @@ impl Account {
     /// The model to use: the one that is asked for, else the default.
     ///
     /// # Errors
-    /// 400 where it is not one of those that callers can have.
-    pub fn model(&self, asked: Option<&str>) -> Result<&str, Problem> {
-        self.models.choose(asked).ok_or_else(|| {
-            let offered: Vec<&str> = self.models.names().collect();
-            Problem::invalid_field(
-                "model",
-                format_args!(
-                    "must be one of those that are offered here: {}",
-                    offered.join(", ")
-                ),
-            )
+    /// Where it is not one of those that callers can have.
+    pub fn model(&self, asked: Option<&str>) -> Result<&str, NotOffered> {
+        self.models.choose(asked).ok_or_else(|| NotOffered {
+            offered: self.models.names().map(str::to_owned).collect(),
         })
     }
 }
 
 impl Variables {
-    /// `None` where there is no key. The others are checked in any case: they are also what `spin.toml` grants.
-    async fn read(&'static self) -> Result<Option<Account>, Misconfigured> {
-        let key = variable(self.key).await?;
-        let base_url = variable(self.base_url).await?;
-        let models = variable(self.models).await?;
-        let version = match self.version {
-            Some(name) => variable(name).await?,
-            None => None,
-        };
-        self.account(
-            key.as_deref(),
-            base_url.as_deref(),
-            models.as_deref(),
-            version.as_deref(),
-        )
-    }
-
-    pub(crate) fn account(
+    /// The account by these values. `None` where there is no key. The others are checked in any case: they are also what
+    /// `spin.toml` grants.
+    ///
+    /// # Errors
+    /// When one cannot be used.
+    pub fn account(
         &'static self,
         key: Option<&str>,
         base_url: Option<&str>,
         models: Option<&str>,
         version: Option<&str>,
-    ) -> Result<Option<Account>, Misconfigured> {
+    ) -> Result<Option<Account>, AccountError> {
         let base_url = BaseUrl::parse(base_url.unwrap_or(self.base_url_default))
-            .map_err(|reason| Misconfigured::new(self.base_url, reason))?;
+            .map_err(|reason| AccountError::new(self.base_url, reason))?;
         let models = Models::parse(models.unwrap_or(self.models_default))
-            .map_err(|reason| Misconfigured::new(self.models, reason))?;
+            .map_err(|reason| AccountError::new(self.models, reason))?;
         let api = match self.version {
             None => Api::OpenAi,
             Some(name) => Api::Gemini(
                 version
                     .map_or(Ok(ApiVersion::default()), ApiVersion::parse)
-                    .map_err(|reason| Misconfigured::new(name, reason))?,
+                    .map_err(|reason| AccountError::new(name, reason))?,
             ),
         };
         let Some(key) = key else { return Ok(None) };
         let mut key = HeaderValue::from_str(&format!("{}{}", self.key_prefix, key.trim()))
-            .map_err(|_| Misconfigured::new(self.key, "has characters that no key has"))?;
+            .map_err(|_| AccountError::new(self.key, "has characters that no key has"))?;
         key.set_sensitive(true);
         Ok(Some(Account {
             api,
@@ -202,8 +203,6 @@ impl Variables {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value, json};
-
     use super::*;
 
     fn accounts(openai: Option<&str>, gemini: Option<&str>) -> Accounts {
@@ -221,60 +220,42 @@ mod tests {
     #[test]
     fn the_provider_is_the_one_asked_for_or_the_first_that_is_set_up() {
         let check =
-            |keys: (Option<&str>, Option<&str>), asked, expected: Result<(&str, &str), Value>| {
+            |keys: (Option<&str>, Option<&str>), asked, expected: Result<(&str, &str), &str>| {
                 let accounts = accounts(keys.0, keys.1);
                 let chosen = accounts.choose(asked);
                 let outcome = chosen.map(|account| {
                     let model = account.model(None).expect("a default");
                     (account.provider().as_str(), model)
                 });
-                assert_eq!(
-                    outcome.map_err(|problem| json!(problem.details())),
-                    expected,
-                    "{keys:?} {asked:?}"
-                );
+                let outcome = outcome.map_err(|error| {
+                    assert_eq!(error.asked, asked);
+                    error.to_string()
+                });
+                let expected = expected.map_err(str::to_owned);
+                assert_eq!(outcome, expected, "{keys:?} {asked:?}");
             };
-        let refusal = |error: &str, detail: &str| {
-            Err(json!({
-                "type": "urn:talktime:problem:provider_not_configured",
-                "title": "Provider not set up",
-                "status": 503,
-                "code": "provider_not_configured",
-                "error": error,
-                "detail": detail,
-            }))
-        };
         let (openai, gemini) = (Some(Provider::OpenAi), Some(Provider::Gemini));
         let first = Ok(("openai", "gpt-realtime-2.1"));
         let second = Ok(("gemini", "gemini-3.8-live"));
-        check((Some("a"), Some("b")), None, first.clone());
-        check((Some("a"), Some("b")), gemini, second.clone());
-        check((None, Some("b")), None, second.clone());
+        check((Some("a"), Some("b")), None, first);
+        check((Some("a"), Some("b")), gemini, second);
+        check((None, Some("b")), None, second);
         check((None, Some("b")), gemini, second);
         check((Some("a"), None), openai, first);
         check(
             (None, Some("b")),
             openai,
-            refusal(
-                "The voice provider openai is not set up here",
-                "The operator can set the variable openai_api_key",
-            ),
+            Err("The operator can set the variable openai_api_key"),
         );
         check(
             (Some("a"), None),
             gemini,
-            refusal(
-                "The voice provider gemini is not set up here",
-                "The operator can set the variable gemini_api_key",
-            ),
+            Err("The operator can set the variable gemini_api_key"),
         );
         check(
             (None, None),
             None,
-            refusal(
-                "No voice provider is set up here",
-                "The operator can set the variable openai_api_key or gemini_api_key",
-            ),
+            Err("The operator can set the variable openai_api_key or gemini_api_key"),
         );
     }
 
@@ -333,17 +314,10 @@ mod tests {
             .expect("there is a key");
         assert_eq!(account.model(None).ok(), Some("x-1"));
         assert_eq!(account.model(Some("y")).ok(), Some("y"));
-        let problem = account.model(Some("z")).expect_err("not offered");
+        let error = account.model(Some("z")).expect_err("not offered");
         assert_eq!(
-            json!(problem.details()),
-            json!({
-                "type": "urn:talktime:problem:invalid_field",
-                "title": "Invalid field",
-                "status": 400,
-                "code": "invalid_field",
-                "error": "model: must be one of those that are offered here: x-1, y",
-                "field": "model",
-            })
+            error.to_string(),
+            "must be one of those that are offered here: x-1, y"
         );
     }
 }

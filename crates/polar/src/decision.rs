@@ -5,14 +5,13 @@ pub mod subject;
 
 use std::collections::BTreeMap;
 
-use talktime_store::PlanNews;
 use talktime_usage::{
-    Catalogue, Claim, Command, CustomerId, EventOrder, Instant, Ownership, Period, PlanName,
-    Roster, RosterEntry, Source, Subscriber, SubscriptionId, UserId,
+    Catalogue, Claim, Command, CustomerId, EventOrder, EventOutcome, Instant, Ownership, Period,
+    PlanName, PlanNews, Roster, RosterEntry, Source, State, Subscriber, SubscriptionId, UserId,
 };
 
-use crate::configuration::{PastDue, Products};
 use crate::event::{Event, Subject, Subscription};
+use crate::products::{PastDue, Products};
 use crate::signature::Delivery;
 use subject::subscriber;
 
@@ -129,6 +128,24 @@ pub fn decide(event: &Event, arrival: Arrival<'_>, rules: Rules<'_>) -> Decision
     };
     decision.action = action;
     decision
+}
+
+impl Decision {
+    /// What became of the event, whose news `state`, that of the user, has taken as `told`. What a list has that is known
+    /// counts; where neither it nor the state knows a plan, it waits for the operator.
+    pub fn outcome(&mut self, told: EventOutcome, state: Option<&State>) -> EventOutcome {
+        let knows =
+            |id: &&SubscriptionId| state.is_some_and(|state| state.grants.tells_plan_of(id));
+        let unknown: Vec<_> = self.without_plan.iter().filter(|id| !knows(id)).collect();
+        let is_open = !unknown.is_empty();
+        self.remarks.extend(unknown.into_iter().map(|id| {
+            format!("neither polar_products nor an event of subscription {id} names its plan")
+        }));
+        match told {
+            EventOutcome::Applied if is_open => EventOutcome::UnknownProduct,
+            told => told,
+        }
+    }
 }
 
 /// What a status means for the plan.

@@ -1,9 +1,9 @@
 //! An account at the billing provider, and a user here who is told of it.
 
 use serde_json::{Value, json};
-use talktime_polar::configuration::{PastDue, Products};
 use talktime_polar::decision::{Action, Arrival, Rules, decide};
 use talktime_polar::event::Event;
+use talktime_polar::products::{PastDue, Products};
 use talktime_polar::signature::Delivery;
 use talktime_usage::{
     Command, Context, EndReason, Instant, Policy, Repeat, SessionId, SessionStart, State, Step,

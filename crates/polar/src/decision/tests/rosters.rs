@@ -86,3 +86,25 @@ fn a_customers_state_lists_what_is_active() {
     let nobody = json!({"external_id": null, "active_subscriptions": []});
     assert_eq!(action("customer.state_changed", &nobody), Action::Unmapped);
 }
+
+#[test]
+fn a_list_waits_for_the_operator_where_nobody_knows_a_plan() {
+    let listed = json!([{"id": "s1", "product_id": "prod_new"}]);
+    let data = json!({"external_id": "user_42", "active_subscriptions": listed});
+    let check = |told, state: Option<&State>, expected, remarks: &[&str]| {
+        let mut decision = decided("customer.state_changed", &data, PastDue::Keep);
+        assert_eq!(decision.outcome(told, state), expected, "{told:?}");
+        assert_eq!(decision.remarks, remarks, "{told:?}");
+    };
+    let remark = "neither polar_products nor an event of subscription s1 names its plan";
+    let fresh = State::fresh(&user(), Instant::from_unix_seconds(SENT.sent_at_seconds));
+    let (applied, open) = (EventOutcome::Applied, EventOutcome::UnknownProduct);
+    check(applied, None, open, &[remark]);
+    check(applied, Some(&fresh), open, &[remark]);
+    check(
+        EventOutcome::Outdated,
+        None,
+        EventOutcome::Outdated,
+        &[remark],
+    );
+}

@@ -1,35 +1,26 @@
-//! `OpenAI`: client secrets for the Realtime API.
+//! Client secrets: tokens with which a browser opens a call itself.
 
 use std::time::Duration;
 
-use http::HeaderName;
-use http::header::AUTHORIZATION;
 use serde_json::{Value, json};
-use talktime_wire::token::{Connect, ConnectMethod};
 
-use crate::base_url::BaseUrl;
 use crate::limits::CONNECT_WITHIN;
 use crate::terms::{Expiry, Terms, Wish};
 
 /// Where client secrets are made.
 pub const PATH: &str = "/v1/realtime/client_secrets";
 
-/// Where the key goes.
-pub const KEY_HEADER: HeaderName = AUTHORIZATION;
-
-/// Where a browser offers its WebRTC connection.
-const CALLS_PATH: &str = "/v1/realtime/calls";
-
 /// The shortest life that the provider grants. The longest, two hours, is far beyond [`CONNECT_WITHIN`].
 const LIFE_MIN: Duration = Duration::from_secs(10);
 
 /// The life counts from when the provider has made the secret, a little later than now; so much of it is left out for
-/// that. Where [`LIFE_MIN`] forbids it, the provider has to be quick: `lib.rs` looks at the clock once it has answered.
+/// that. Where [`LIFE_MIN`] forbids it, the provider has to be quick: `mint.rs` looks at the clock once it has answered.
 const TRANSIT: Duration = Duration::from_secs(2);
 
 /// What to ask for. The secret limits when one can *connect*, not how long the call lasts: so it is kept short even
 /// where the user has hours, and the call itself is ended by the page at `secondsRemaining`. With under ten seconds left
 /// there is no secret that would not outlive them, hence none at all.
+#[must_use]
 pub fn terms(wish: &Wish<'_>) -> Option<Terms> {
     let left = wish.until.since(wish.now);
     if left < LIFE_MIN {
@@ -56,16 +47,9 @@ pub fn terms(wish: &Wish<'_>) -> Option<Terms> {
 }
 
 /// The secret in an answer.
+#[must_use]
 pub fn token(answer: &Value) -> Option<&str> {
     answer["value"].as_str()
-}
-
-/// How to connect.
-pub fn connect(base_url: &BaseUrl) -> Connect {
-    Connect {
-        url: base_url.http(CALLS_PATH),
-        method: ConnectMethod::Webrtc,
-    }
 }
 
 #[cfg(test)]

@@ -4,12 +4,11 @@ use std::fmt::{self, Display, Formatter};
 
 use http::header::RETRY_AFTER;
 use http::{HeaderMap, StatusCode};
-use talktime_http::Problem;
 
 use crate::accounts::{Account, Variables};
 use crate::limits::{RETRY_AFTER_DEFAULT_SECONDS, RETRY_AFTER_MAX_SECONDS};
 
-/// Why there is no answer. Its text is fit for callers and logs.
+/// Why there is no answer. Its text is what callers are told: nothing that is between the operator and the provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Failure {
     /// The host refuses to connect: `spin.toml` does not allow it.
@@ -47,22 +46,14 @@ impl Failure {
         }
     }
 
-    /// The refusal that callers get, with a line in the log that tells the operator what to look at.
+    /// For the log: what happened, and what the operator can look at.
     #[must_use]
-    pub fn problem(self, account: &Account) -> Problem {
-        let provider = account.provider().as_str();
-        let mut log = format!("{provider}: {}", self.exactly());
-        if let Some(advice) = self.advice(account.variables) {
-            log = format!("{log}: {advice}");
+    pub fn for_operator(self, account: &Account) -> String {
+        let log = format!("{}: {}", account.provider().as_str(), self.exactly());
+        match self.advice(account.variables) {
+            Some(advice) => format!("{log}: {advice}"),
+            None => log,
         }
-        let problem = match self {
-            Self::Busy {
-                retry_after_seconds,
-                ..
-            } => Problem::provider_busy(provider, retry_after_seconds, log),
-            _ => Problem::provider_error(provider, log),
-        };
-        problem.detail(self.to_string())
     }
 
     /// For the log: the status itself, of which callers are told the class.
@@ -115,7 +106,8 @@ impl Failure {
     }
 }
 
-/// What callers are told: nothing that is between the operator and the provider.
+impl std::error::Error for Failure {}
+
 impl Display for Failure {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
@@ -147,8 +139,6 @@ fn retry_after_seconds(headers: &HeaderMap) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
     use crate::accounts::{GEMINI, OPENAI};
 
@@ -208,80 +198,66 @@ mod tests {
 
     #[test]
     fn callers_are_told_little_and_the_operator_what_to_look_at() {
-        let check = |variables, failure: Failure, status: u16, detail: &str, log: &str| {
-            let problem = failure.problem(&account(variables));
-            let details = json!(problem.details());
-            assert_eq!(
-                (&details["status"], &details["detail"]),
-                (&json!(status), &json!(detail))
-            );
-            assert_eq!(problem.log_line().as_deref(), Some(log));
-            let all = format!("{details} {log}");
-            assert!(!all.contains("key-7e1d"), "{all}");
+        let check = |variables, failure: Failure, told: &str, log: &str| {
+            let logged = failure.for_operator(&account(variables));
+            assert_eq!((failure.to_string().as_str(), logged.as_str()), (told, log));
+            assert!(!logged.contains("key-7e1d"), "{logged}");
             for variable in ["_api_key", "_models", "_base_url", "_api_version"] {
-                assert!(!details.to_string().contains(variable), "{details}");
+                assert!(!told.contains(variable), "{told}");
             }
         };
         let status = |code: u16| of_status(code, None).expect("a failure");
         check(
             &OPENAI,
             status(401),
-            502,
             "the provider answered 4xx",
-            "provider_error: openai: the provider answered 401: it does not take the key; look at the variable openai_api_key",
+            "openai: the provider answered 401: it does not take the key; look at the variable openai_api_key",
         );
         check(
             &GEMINI,
             status(403),
-            502,
             "the provider answered 4xx",
-            "provider_error: gemini: the provider answered 403: it does not let the key do this; look at the variable \
+            "gemini: the provider answered 403: it does not let the key do this; look at the variable \
              gemini_api_key and at what its account may use",
         );
         check(
             &OPENAI,
             status(404),
-            502,
             "the provider answered 4xx",
-            "provider_error: openai: the provider answered 404: it has no such model, or nothing at this address; look \
+            "openai: the provider answered 404: it has no such model, or nothing at this address; look \
              at the variables openai_models, openai_base_url",
         );
         check(
             &GEMINI,
             status(404),
-            502,
             "the provider answered 4xx",
-            "provider_error: gemini: the provider answered 404: it has no such model, or nothing at this address; look \
+            "gemini: the provider answered 404: it has no such model, or nothing at this address; look \
              at the variables gemini_models, gemini_api_version, gemini_base_url",
         );
         check(
             &OPENAI,
             status(429),
-            503,
             "the provider is busy",
-            "provider_busy: openai: the provider answered 429: its limit is reached or the account has no credit; look \
+            "openai: the provider answered 429: its limit is reached or the account has no credit; look \
              at the account of openai_api_key",
         );
         check(
             &GEMINI,
             status(503),
-            503,
             "the provider is busy",
-            "provider_busy: gemini: the provider answered 503",
+            "gemini: the provider answered 503",
         );
         check(
             &OPENAI,
             status(500),
-            502,
             "the provider answered 5xx",
-            "provider_error: openai: the provider answered 500",
+            "openai: the provider answered 500",
         );
         check(
             &GEMINI,
             Failure::NotAllowed,
-            502,
             "spin.toml does not allow a connection to the provider",
-            "provider_error: gemini: spin.toml does not allow a connection to the provider: look at the variable \
+            "gemini: spin.toml does not allow a connection to the provider: look at the variable \
              gemini_base_url and at allowed_outbound_hosts",
         );
     }
