@@ -22,7 +22,7 @@ mod time_limit;
 use spin_sdk::http::IntoResponse;
 use talktime_api::token::{TokenAnswer, TokenBody};
 use talktime_http::Verb::Post;
-use talktime_http::{Answer, Problem, Request, Service};
+use talktime_http::{Answer, Call, Problem, Request, Service};
 use talktime_spin::{Once, now};
 use talktime_usage::command::Minted;
 use talktime_usage::{Instant, Seconds};
@@ -45,16 +45,13 @@ pub async fn handle(request: spin_sdk::http::Request) -> impl IntoResponse {
     SERVICE.serve(request, answer).await
 }
 
-async fn answer(_: Mint, mut request: Request) -> Result<Answer, Problem> {
-    let user = request.user(now()).await?;
-    let body: TokenBody = request.json().await?;
+async fn answer(_: Mint, request: Request) -> Result<Answer, Problem> {
+    // A retry with the same `Idempotency-Key` is a mint like any other: the token of the first try is kept nowhere. But one
+    // that asks for something else is refused.
+    let Call { user, mark, body } = request.call::<TokenBody>().await?;
     let accounts = ACCOUNTS.get(Accounts::read).await?;
     let account = accounts.choose(body.provider)?;
     let model = account.model(body.model.as_deref())?;
-
-    // A retry with the same `Idempotency-Key` is a mint like any other: the token of the first try is kept nowhere. But one
-    // that asks for something else is refused.
-    let mark = request.write_mark(&user)?;
 
     let mints = Mints::open(&user).await?;
     let reserved = mints.reserve(body.session_id, &mark).await?;

@@ -1,10 +1,10 @@
 //! A user's mints, as the user's state knows them: a place is taken, and then filled or given back.
 
-use talktime_http::{Problem, random_write_id};
+use talktime_http::Problem;
 use talktime_spin::{HOST, KeyValue, Settings};
-use talktime_store::{ApplyError, NoLedger, Users, WriteMark};
+use talktime_store::{ApplyError, Environment, NoLedger, Users, WriteMark};
 use talktime_usage::command::Minted;
-use talktime_usage::{Command, Instant, MintLimits, Reply, SessionId, UserId};
+use talktime_usage::{Command, Instant, MintLimits, Reply, SessionId, UserId, WriteId};
 
 use crate::limits::{GIVE_BACK_MAX, MINT_TRIES_PER_MINUTE_MAX, MINTS_PER_MINUTE_MAX};
 use crate::time_limit::within;
@@ -58,14 +58,13 @@ impl<'a> Mints<'a> {
             session,
             token_until,
         };
-        minted(self.apply(&command, &mark_of_its_own()?).await?)
+        minted(self.apply(&command, &mark_of_its_own()).await?)
     }
 
     /// Gives the place back: no token came of it. Where that fails, it counts as one for the rest of its minute.
     pub async fn give_back(&self, mint: Instant) {
         let given_back = async {
-            let mark = mark_of_its_own()?;
-            self.apply(&Command::MintFailed { mint }, &mark)
+            self.apply(&Command::MintFailed { mint }, &mark_of_its_own())
                 .await
                 .map_err(Problem::from)
         };
@@ -84,8 +83,8 @@ impl<'a> Mints<'a> {
     }
 }
 
-fn mark_of_its_own() -> Result<WriteMark, Problem> {
-    Ok(WriteMark::Once(random_write_id()?))
+fn mark_of_its_own() -> WriteMark {
+    WriteMark::Once(WriteId::from_bits(HOST.random()))
 }
 
 fn minted(reply: Reply) -> Result<Minted, Problem> {

@@ -5,10 +5,10 @@ use talktime_api::session::{
     EndAnswer, EndBody, HeartbeatAnswer, HeartbeatBody, StartAnswer, StartBody, StatusAnswer,
 };
 use talktime_http::Verb::{Get, Post};
-use talktime_http::{Answer, Problem, Request, Service};
+use talktime_http::{Answer, Call, Problem, Request, Service};
 use talktime_spin::{HOST, KeyValue, Once, Settings, now, session_id, variable};
 use talktime_store::Users;
-use talktime_usage::{Command, Reply};
+use talktime_usage::{Command, Reply, UserId};
 
 #[derive(Clone, Copy)]
 enum Route {
@@ -36,55 +36,44 @@ pub async fn handle(request: spin_sdk::http::Request) -> impl IntoResponse {
     SERVICE.serve(request, answer).await
 }
 
-async fn answer(route: Route, mut request: Request) -> Result<Answer, Problem> {
-    if matches!(route, Route::OpenApi) {
-        return Ok(Answer::bytes(
-            "application/json",
-            talktime_api::openapi::DOCUMENT,
-        ));
-    }
-    let now = now();
-    let user = request.user(now).await?;
+async fn answer(route: Route, request: Request) -> Result<Answer, Problem> {
+    let (user, mark, command) = match route {
+        Route::OpenApi => {
+            return Ok(Answer::bytes(
+                "application/json",
+                talktime_api::openapi::DOCUMENT,
+            ));
+        }
+        Route::Status => return status(&request.user().await?).await,
+        Route::Start => {
+            let Call { user, mark, body } = request.call::<StartBody>().await?;
+            let start = Command::Start {
+                session: session_id(now()),
+                topic: body.topic,
+                difficulty: body.difficulty,
+                takeover: body.takeover,
+            };
+            (user, mark, start)
+        }
+        Route::Heartbeat => {
+            let Call { user, mark, body } = request.call::<HeartbeatBody>().await?;
+            let session = body.session_id;
+            (user, mark, Command::Heartbeat { session })
+        }
+        Route::End => {
+            let Call { user, mark, body } = request.call::<EndBody>().await?;
+            let end = Command::End {
+                session: body.session_id,
+                reason: body.reason.unwrap_or_default().into(),
+            };
+            (user, mark, end)
+        }
+    };
     let settings = Settings::load().await?;
     let documents = KeyValue::open()?;
     let ledger = talktime_spin::ledger();
     let users = Users::new(&documents, &ledger, &settings.policy, &HOST);
-    let command = match route {
-        Route::Status | Route::OpenApi => {
-            let upgrade_url = UPGRADE_URL
-                .get(async || variable("upgrade_url").await)
-                .await?;
-            let status = users.status(&user).await?;
-            return Answer::ok(&StatusAnswer::new(&status, upgrade_url.clone()));
-        }
-        Route::Start => {
-            let body: StartBody = request.json().await?;
-            Command::Start {
-                session: session_id(now),
-                topic: body.topic,
-                difficulty: body.difficulty,
-                takeover: body.takeover,
-            }
-        }
-        Route::Heartbeat => {
-            let body: HeartbeatBody = request.json().await?;
-            Command::Heartbeat {
-                session: body.session_id,
-            }
-        }
-        Route::End => {
-            let body: EndBody = request.json().await?;
-            Command::End {
-                session: body.session_id,
-                reason: body.reason.unwrap_or_default().into(),
-            }
-        }
-    };
-    let reply = users
-        .apply(&user, &command, &request.write_mark(&user)?)
-        .await?
-        .reply;
-    match reply {
+    match users.apply(&user, &command, &mark).await?.reply {
         Reply::Started(started) => Answer::ok(&StartAnswer::new(&started, &settings.policy)),
         Reply::Heard(heard) => Answer::ok(&HeartbeatAnswer::from(&heard)),
         Reply::Stopped(stopped) => Answer::ok(&EndAnswer::from(&stopped)),
@@ -92,4 +81,16 @@ async fn answer(route: Route, mut request: Request) -> Result<Answer, Problem> {
             "an answer of another route: {other:?}"
         ))),
     }
+}
+
+async fn status(user: &UserId) -> Result<Answer, Problem> {
+    let settings = Settings::load().await?;
+    let documents = KeyValue::open()?;
+    let ledger = talktime_spin::ledger();
+    let upgrade_url = UPGRADE_URL
+        .get(async || variable("upgrade_url").await)
+        .await?;
+    let users = Users::new(&documents, &ledger, &settings.policy, &HOST);
+    let status = users.status(user).await?;
+    Answer::ok(&StatusAnswer::new(&status, upgrade_url.clone()))
 }

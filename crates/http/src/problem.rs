@@ -342,5 +342,7 @@ impl Display for Problem {
 
 impl std::error::Error for Problem {}
 
+mod failures;
+
 #[cfg(test)]
 mod tests;

@@ -3,7 +3,7 @@
 use talktime_store::{ApplyError, StoreError, SweepError};
 use talktime_usage::Refusal;
 
-use crate::problem::{Code, Problem};
+use super::{Code, Problem};
 
 /// How long a caller is asked to wait when a store is overloaded, in seconds.
 const BUSY_RETRY_SECONDS: u32 = 1;

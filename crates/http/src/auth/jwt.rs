@@ -8,7 +8,7 @@ use jsonwebtoken::{Validation, decode, decode_header};
 use serde::Deserialize;
 use talktime_usage::{Instant, UserId};
 
-use crate::jwks::{Key, Keys, NoKey};
+use super::jwks::{Key, Keys, NoKey};
 use talktime_spin::Misconfigured;
 
 /// The variable that names the issuer.
