@@ -6,9 +6,9 @@
 use serde::de::DeserializeOwned;
 use talktime_spin::now;
 use talktime_store::WriteMark;
-use talktime_usage::UserId;
+use talktime_usage::{Instant, UserId};
 
-use crate::auth;
+use crate::auth::{self, Authenticator};
 use crate::idempotency::Idempotency;
 use crate::problem::Problem;
 use crate::request::Request;
@@ -48,7 +48,15 @@ impl Request {
     /// # Errors
     /// As [`Request::user`]; then 413, 408 and 400 for the body; then 400 for the `Idempotency-Key`.
     pub async fn call<B: DeserializeOwned>(self) -> Result<Call<B>, Problem> {
-        let user = self.user().await?;
+        self.call_by(auth::authenticator().await?, now()).await
+    }
+
+    async fn call_by<B: DeserializeOwned>(
+        self,
+        authenticator: &Authenticator,
+        now: Instant,
+    ) -> Result<Call<B>, Problem> {
+        let user = self.user_by(authenticator, now)?;
         let (body, idempotency) = self.json().await?;
         let mark = idempotency.mark(&user)?;
         Ok(Call { user, mark, body })
@@ -88,5 +96,59 @@ impl<B> InternalCall<B> {
     /// 400 for the `Idempotency-Key`.
     pub fn mark(&self, user: &UserId) -> Result<WriteMark, Problem> {
         self.idempotency.mark(user)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_executor::block_on;
+    use serde::Deserialize;
+
+    use super::*;
+    use crate::auth::AuthSettings;
+
+    const SECRET: &str = "s3cret-of-the-tests-0123456789ab";
+
+    #[derive(Deserialize)]
+    struct Body {
+        minutes: u32,
+    }
+
+    fn call(headers: &[(&str, &str)], body: &str) -> Result<Call<Body>, Problem> {
+        let mut request = http::Request::post("/write");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(body.to_owned()).expect("a request");
+        let settings = AuthSettings {
+            internal_api_secret: Some(SECRET.to_owned()),
+            ..AuthSettings::default()
+        };
+        let authenticator = Authenticator::from_settings(&settings).expect("settings");
+        let call = Request::from_http(request).call_by(&authenticator, now());
+        block_on(call)
+    }
+
+    #[test]
+    fn who_calls_is_asked_first_then_what_then_whether_again() {
+        let ada = [("x-internal-secret", SECRET), ("x-user-id", "ada")];
+        let key = |key| [ada[0], ada[1], ("idempotency-key", key)];
+        let check = |headers: &[(&str, &str)], body: &str, expected: &str| {
+            let code = call(headers, body).map_err(|problem| problem.code().as_str());
+            assert_eq!(code.map(|_| ()), Err(expected), "{headers:?} {body}");
+        };
+        check(&key("ü")[2..], "nonsense", "unauthorized");
+        check(&key("")[..1], "nonsense", "invalid_field");
+        check(&key(""), "nonsense", "bad_request");
+        check(&key(""), "{}", "invalid_field");
+        check(&key(""), r#"{"minutes":3}"#, "idempotency_key_invalid");
+
+        for (headers, is_repeatable) in [(&ada[..], false), (&key("k1"), true)] {
+            let call =
+                call(headers, r#"{"minutes":3}"#).unwrap_or_else(|problem| panic!("{problem}"));
+            assert_eq!((call.user.as_str(), call.body.minutes), ("ada", 3));
+            let is_marked_so = matches!(call.mark, WriteMark::Repeatable(_)) == is_repeatable;
+            assert!(is_marked_so, "{:?}", call.mark);
+        }
     }
 }

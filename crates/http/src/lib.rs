@@ -30,6 +30,6 @@ pub use idempotency::write_id_from;
 pub use origin::Origin;
 pub use problem::{Code, Problem, ProblemDetails};
 pub use request::Request;
-pub use response::{Response, respond};
+pub use response::respond;
 pub use routes::Verb;
 pub use service::Service;

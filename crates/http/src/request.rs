@@ -32,7 +32,7 @@ pub struct Request {
 
 impl Request {
     /// From the host's request, or from one that a test makes.
-    pub fn from_http<B>(request: http::Request<B>) -> Self
+    pub(crate) fn from_http<B>(request: http::Request<B>) -> Self
     where
         B: http_body::Body<Data = Bytes> + 'static,
         B::Error: Display,
@@ -57,20 +57,17 @@ impl Request {
     }
 
     /// The method.
-    #[must_use]
-    pub fn method(&self) -> &Method {
+    pub(crate) fn method(&self) -> &Method {
         &self.method
     }
 
     /// The path, not decoded.
-    #[must_use]
-    pub fn path(&self) -> &str {
+    pub(crate) fn path(&self) -> &str {
         self.uri.path()
     }
 
     /// What the request was sent to: scheme, host and port as the host knows them, path and query.
-    #[must_use]
-    pub fn target(&self) -> &Uri {
+    pub(crate) fn target(&self) -> &Uri {
         &self.uri
     }
 
@@ -81,8 +78,7 @@ impl Request {
     }
 
     /// What stands in the place of `{id}`, decoded; empty where the route has none.
-    #[must_use]
-    pub fn path_id(&self) -> &str {
+    pub(crate) fn path_id(&self) -> &str {
         &self.id
     }
 

@@ -87,7 +87,6 @@ impl Authenticator {
     }
 
     /// What was left out of the settings, each a line for the log.
-    #[must_use]
     pub fn remarks(&self) -> &[String] {
         self.tokens.remarks()
     }
