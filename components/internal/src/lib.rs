@@ -35,21 +35,18 @@ pub async fn handle(request: spin_sdk::http::Request) -> impl IntoResponse {
     SERVICE.serve(request, answer).await
 }
 
-async fn answer(route: Route, mut request: Request) -> Result<Answer, Problem> {
-    request.require_internal_secret().await?;
+async fn answer(route: Route, request: Request) -> Result<Answer, Problem> {
+    let request = request.internal().await?;
     let settings = Settings::load().await?;
     let documents = KeyValue::open()?;
     let ledger = talktime_spin::ledger();
     let users = Users::new(&documents, &ledger, &settings.policy, &HOST);
     match route {
-        Route::UpdatePlan => {
-            let body = request.json().await?;
-            plan_update::answer(&users, &body, &request).await
-        }
+        Route::UpdatePlan => plan_update::answer(&users, &request.call().await?).await,
         Route::Alarm => {
-            let body: SweepBody = request.json().await?;
+            let SweepBody { force } = request.call().await?.body;
             let changed_max = documents.swaps_for_sweep(Serves::Requests);
-            let order = settings.sweep_order(changed_max, body.force);
+            let order = settings.sweep_order(changed_max, force);
             Answer::ok(&answers::sweep(sweep(&users, order).await?))
         }
         Route::User => look_up::user(&users, request.path_id()).await,

@@ -1,6 +1,6 @@
 //! `POST /api/internal/update-plan`: what a relay of webhooks, the web app or an operator says of a user's plan.
 
-use talktime_http::{Answer, Problem, Request, write_id_from};
+use talktime_http::{Answer, InternalCall, Problem, write_id_from};
 use talktime_spin::now;
 use talktime_store::delivery::{Delivered, Effect, KnownBy, deliver};
 use talktime_store::{WriteMark, plan_news, subscriptions};
@@ -18,11 +18,10 @@ use crate::{SpinUsers, record};
 /// Carries an update out and answers it.
 pub async fn answer(
     users: &SpinUsers<'_>,
-    body: &UpdatePlanBody,
-    request: &Request,
+    call: &InternalCall<UpdatePlanBody>,
 ) -> Result<Answer, Problem> {
     let now = now();
-    let mark = mark(body, request)?;
+    let (body, mark) = (&call.body, mark(call)?);
     let known = subscriptions::known(users.ledger, body.subscription_id.as_slice(), None, now);
     let update = Update::of(body, &users.policy.catalogue, &known.await?, now)?;
     let outcome = carry_out(users, body, &update, &mark, now).await?;
@@ -166,9 +165,10 @@ impl Update {
 }
 
 /// The mark of the write. An event id makes it the same for every delivery of the event.
-fn mark(body: &UpdatePlanBody, request: &Request) -> Result<WriteMark, Problem> {
-    let Some(event) = &body.event_id else {
-        return request.write_mark(&body.user_id);
+fn mark(call: &InternalCall<UpdatePlanBody>) -> Result<WriteMark, Problem> {
+    let user = &call.body.user_id;
+    let Some(event) = &call.body.event_id else {
+        return call.mark(user);
     };
     if event.is_empty() || event.chars().count() > 128 {
         return Err(Problem::invalid_field(
@@ -177,7 +177,7 @@ fn mark(body: &UpdatePlanBody, request: &Request) -> Result<WriteMark, Problem> 
         ));
     }
     Ok(WriteMark::Repeatable(Repeat {
-        id: write_id_from(&["update-plan", body.user_id.as_str(), event]),
+        id: write_id_from(&["update-plan", user.as_str(), event]),
         fingerprint: None,
     }))
 }

@@ -34,7 +34,7 @@ pub async fn handle(request: spin_sdk::http::Request) -> impl IntoResponse {
     SERVICE.serve(request, answer).await
 }
 
-async fn answer((): (), mut request: Request) -> Result<Answer, Problem> {
+async fn answer((): (), request: Request) -> Result<Answer, Problem> {
     let received_at = now();
     let headers = request.headers().clone();
     let header = |name| headers.get(name)?.to_str().ok();

@@ -8,8 +8,8 @@ mod refusals;
 
 use spin_sdk::http::IntoResponse;
 use talktime_http::Verb::Post;
-use talktime_http::{Answer, Problem, Request, Service};
-use talktime_spin::{HOST, KeyValue, Misconfigured, Once, Settings, now, variable};
+use talktime_http::{Answer, Call, Problem, Request, Service};
+use talktime_spin::{HOST, KeyValue, Misconfigured, Once, Settings, variable};
 use talktime_store::{NoLedger, Users};
 use talktime_voice::accounts::{GEMINI, OPENAI, Variables};
 use talktime_voice::{Account, Accounts, Minting, provider};
@@ -28,9 +28,10 @@ pub async fn handle(request: spin_sdk::http::Request) -> impl IntoResponse {
     SERVICE.serve(request, answer).await
 }
 
-async fn answer(_: Mint, mut request: Request) -> Result<Answer, Problem> {
-    let user = request.user(now()).await?;
-    let body: TokenBody = request.json().await?;
+async fn answer(_: Mint, request: Request) -> Result<Answer, Problem> {
+    // A retry with the same `Idempotency-Key` is a mint like any other: the token of the first try is kept nowhere. But one
+    // that asks for something else is refused.
+    let Call { user, mark, body } = request.call::<TokenBody>().await?;
     let accounts = ACCOUNTS.get(read_accounts).await?;
     let account = accounts
         .choose(body.provider)
@@ -38,10 +39,6 @@ async fn answer(_: Mint, mut request: Request) -> Result<Answer, Problem> {
     let model = account
         .model(body.model.as_deref())
         .map_err(refusals::not_offered)?;
-
-    // A retry with the same `Idempotency-Key` is a mint like any other: the token of the first try is kept nowhere. But one
-    // that asks for something else is refused.
-    let mark = request.write_mark(&user)?;
 
     let settings = Settings::load().await?;
     let documents = KeyValue::open()?;

@@ -112,7 +112,7 @@ pub(crate) fn refusal(problem: &Problem, route: &str, client: &Client) {
         Code::Misconfigured => Bound::Once,
         // What a caller cannot cause at will.
         _ => {
-            eprintln!("{line}");
+            write(&line);
             return;
         }
     };
@@ -127,14 +127,19 @@ pub(crate) fn refusal(problem: &Problem, route: &str, client: &Client) {
         0 => String::new(),
         left_out => format!(" (and {left_out} before it)"),
     };
-    eprintln!("{line}{client}{more}");
+    write(&format!("{line}{client}{more}"));
 }
 
 /// Writes a line, once for each instance.
 pub fn once(line: &str) {
     if admit(line, Bound::Once).is_some() {
-        eprintln!("{line}");
+        write(line);
     }
+}
+
+/// The only way from this crate to the log. No line names a user: whoever is meant has a pseudonym there.
+fn write(line: &str) {
+    eprintln!("{line}");
 }
 
 fn admit(reason: &str, bound: Bound) -> Option<u32> {

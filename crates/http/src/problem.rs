@@ -296,5 +296,7 @@ impl Display for Problem {
 
 impl std::error::Error for Problem {}
 
+mod failures;
+
 #[cfg(test)]
 mod tests;

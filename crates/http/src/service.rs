@@ -118,7 +118,7 @@ mod tests {
     use talktime_usage::Instant;
 
     use super::*;
-    use crate::authentication::{AuthSettings, Authenticator};
+    use crate::auth::{AuthSettings, Authenticator};
     use crate::routes::Verb;
 
     const SECRET: &str = "s3cret-of-the-tests-0123456789ab";
@@ -145,11 +145,11 @@ mod tests {
         minutes: u32,
     }
 
-    async fn handler(route: Route, mut request: Request) -> Result<Answer, Problem> {
+    async fn handler(route: Route, request: Request) -> Result<Answer, Problem> {
         match route {
-            Route::Read => Answer::ok(&json!({"id": request.path_id(), "route": request.route()})),
+            Route::Read => Answer::ok(&json!({"id": request.path_id(), "route": request.pattern})),
             Route::Write => {
-                let body: Body = request.json().await?;
+                let (body, _) = request.json::<Body>().await?;
                 Answer::json(StatusCode::CREATED, &json!({ "minutes": body.minutes }))
             }
             Route::Fail => Err(Problem::internal("the secret is hunter2")),

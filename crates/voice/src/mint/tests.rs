@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use futures_executor::block_on;
 use talktime_store::{Access, Environment, StoreError};
-use talktime_usage::{Command, Context, EndReason, Policy, Refusal, State, Step, WriteId, step};
+use talktime_usage::{
+    Command, Context, EndReason, Policy, Refusal, SessionStart, State, Step, WriteId, step,
+};
 
 use super::*;
 use crate::accounts::OPENAI;
@@ -100,12 +102,12 @@ fn minted(
     provider: impl AsyncFnOnce(&TestTime, &TestDocument) -> Result<Bytes, Failure>,
 ) -> (Result<String, MintError>, usize) {
     let time = TestTime(Cell::default());
-    let start = Command::Start {
+    let start = Command::Start(SessionStart {
         session: session(),
         topic: None,
         difficulty: None,
         takeover: false,
-    };
+    });
     let document = TestDocument(RefCell::new(changed(None, &start, time.now())));
     let policy = Policy::default();
     let users = Users::new(&document, &NoLedger, &policy, &time);

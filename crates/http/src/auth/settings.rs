@@ -1,8 +1,9 @@
-//! The variables that this crate itself needs, read once for each instance.
+//! The variables that say who is let in, read once for each instance.
 
-use crate::authentication::{AuthSettings, Authenticator};
+use super::authentication::{self, AuthSettings, Authenticator};
+use super::secret::{self, InternalSecret};
+use super::{jwks, jwt};
 use crate::log;
-use crate::secret::{self, InternalSecret};
 use talktime_spin::{Misconfigured, Once, variable};
 
 /// The one who tells users apart.
@@ -15,16 +16,16 @@ pub(crate) async fn authenticator() -> Result<&'static Authenticator, Misconfigu
         .get(async || {
             let authenticator = Authenticator::from_settings(&AuthSettings {
                 internal_api_secret: variable(secret::VARIABLE).await?,
-                auth_jwt_secret: variable(crate::jwks::SECRET_VARIABLE).await?,
-                auth_jwks: variable(crate::jwks::JWKS_VARIABLE).await?,
-                auth_issuer: variable(crate::jwt::ISSUER_VARIABLE).await?,
-                auth_audience: variable(crate::jwt::AUDIENCE_VARIABLE).await?,
-                auth_cookie: variable(crate::authentication::COOKIE_VARIABLE).await?,
+                auth_jwt_secret: variable(jwks::SECRET_VARIABLE).await?,
+                auth_jwks: variable(jwks::JWKS_VARIABLE).await?,
+                auth_issuer: variable(jwt::ISSUER_VARIABLE).await?,
+                auth_audience: variable(jwt::AUDIENCE_VARIABLE).await?,
+                auth_cookie: variable(authentication::COOKIE_VARIABLE).await?,
             })?;
             for remark in authenticator.remarks() {
                 log::once(&format!(
                     "variable {}: {remark}; it is passed over",
-                    crate::jwks::JWKS_VARIABLE
+                    jwks::JWKS_VARIABLE
                 ));
             }
             Ok(authenticator)

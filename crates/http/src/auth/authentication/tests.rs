@@ -39,19 +39,19 @@ fn hmac() -> EncodingKey {
 }
 
 fn rsa() -> EncodingKey {
-    EncodingKey::from_rsa_der(include_bytes!("../../testdata/rsa.der"))
+    EncodingKey::from_rsa_der(include_bytes!("../../../testdata/rsa.der"))
 }
 
 fn ec_a() -> EncodingKey {
-    EncodingKey::from_ec_der(include_bytes!("../../testdata/ec-a.der"))
+    EncodingKey::from_ec_der(include_bytes!("../../../testdata/ec-a.der"))
 }
 
 fn ec_b() -> EncodingKey {
-    EncodingKey::from_ec_der(include_bytes!("../../testdata/ec-b.der"))
+    EncodingKey::from_ec_der(include_bytes!("../../../testdata/ec-b.der"))
 }
 
 fn ed25519() -> EncodingKey {
-    EncodingKey::from_ed_der(include_bytes!("../../testdata/ed25519.der"))
+    EncodingKey::from_ed_der(include_bytes!("../../../testdata/ed25519.der"))
 }
 
 /// The public part of a key, as an issuer publishes it.

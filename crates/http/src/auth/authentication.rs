@@ -10,11 +10,11 @@ use http::HeaderMap;
 use http::header::{AUTHORIZATION, COOKIE};
 use talktime_usage::{Instant, UserId};
 
+use super::jwks::{self, Keys};
+use super::jwt::{TokenVerifier, audiences, issuer};
+use super::secret::{self, InternalSecret, Shown};
 use crate::csrf::CookieUse;
-use crate::jwks::{self, Keys};
-use crate::jwt::{TokenVerifier, audiences, issuer};
 use crate::problem::Problem;
-use crate::secret::{self, InternalSecret, Shown};
 use talktime_spin::Misconfigured;
 
 /// The header in which a trusted server names the user.
@@ -87,7 +87,6 @@ impl Authenticator {
     }
 
     /// What was left out of the settings, each a line for the log.
-    #[must_use]
     pub fn remarks(&self) -> &[String] {
         self.tokens.remarks()
     }

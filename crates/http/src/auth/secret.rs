@@ -51,7 +51,6 @@ impl InternalSecret {
     }
 
     /// What the headers show.
-    #[must_use]
     pub fn shown(&self, headers: &HeaderMap) -> Shown {
         let mut values = headers.get_all(HEADER).iter();
         let Some(value) = values.next() else {

@@ -8,7 +8,7 @@ use jsonwebtoken::{Validation, decode, decode_header};
 use serde::Deserialize;
 use talktime_usage::{Instant, UserId};
 
-use crate::jwks::{Key, Keys, NoKey};
+use super::jwks::{Key, Keys, NoKey};
 use talktime_spin::Misconfigured;
 
 /// The variable that names the issuer.
@@ -80,7 +80,6 @@ pub struct TokenVerifier {
 }
 
 /// The issuer that a variable names; none where it is unset, or [`ANY`].
-#[must_use]
 pub fn issuer(value: Option<&str>) -> Option<String> {
     value
         .map(str::trim)
@@ -111,7 +110,6 @@ pub fn audiences(value: Option<&str>) -> Result<Vec<String>, Misconfigured> {
 
 impl TokenVerifier {
     /// From the keys and, when they are to be checked, the issuer and the audiences.
-    #[must_use]
     pub fn new(keys: Keys, issuer: Option<String>, audiences: Vec<String>) -> Self {
         Self {
             keys,
@@ -121,7 +119,6 @@ impl TokenVerifier {
     }
 
     /// What was left out of the keys, each a line for the log.
-    #[must_use]
     pub fn remarks(&self) -> &[String] {
         self.keys.remarks()
     }

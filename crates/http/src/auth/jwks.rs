@@ -72,13 +72,11 @@ impl Keys {
     }
 
     /// Whether no token can be verified.
-    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.keys.is_empty()
     }
 
     /// What was passed over, each a line for the log.
-    #[must_use]
     pub fn remarks(&self) -> &[String] {
         &self.remarks
     }
