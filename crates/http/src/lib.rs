@@ -36,7 +36,7 @@ pub use idempotency::{random_write_id, write_id_from};
 pub use origin::Origin;
 pub use problem::{Code, Problem, ProblemDetails};
 pub use request::Request;
-pub use response::{Response, respond};
+pub use response::{Response, in_one_write, respond};
 pub use routes::Verb;
 pub use secret::InternalSecret;
 pub use service::Service;
