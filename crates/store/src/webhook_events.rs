@@ -3,12 +3,12 @@
 //! An event is carried out first and recorded then. Should anything break off in between, it is sent again and finds its
 //! own order in the user's state, so that it counts once; the record tells how the first delivery ended.
 
-use crate::sql::{Row, Value};
 use talktime_usage::{Instant, UserId};
 
 use crate::error::StoreError;
 use crate::sql::{
-    Sql, optional_text, optional_value, required, required_instant, required_text, seconds, text,
+    Row, Sql, Value, optional_text, optional_value, required, required_instant, required_text,
+    seconds, text,
 };
 use crate::sqlite::SqlLedger;
 
