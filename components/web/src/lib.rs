@@ -13,9 +13,8 @@ use http::header::{
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use spin_sdk::http::{IntoResponse, Request};
 use talktime_http::Verb::Get;
-use talktime_http::log::{self, Client};
-use talktime_http::{Answer, Code, Problem, Response, Service, respond};
-use talktime_spin::leave_in_one_write;
+use talktime_http::log::Client;
+use talktime_http::{Answer, Code, Problem, Response, Service, in_one_write, respond};
 use talktime_wire::openapi;
 
 /// On every answer, refusals included, beside what answers of all components have.
@@ -62,10 +61,7 @@ async fn page(request: &Request) -> Response {
             .headers_mut()
             .insert(CONTENT_SECURITY_POLICY, policy);
     }
-    if let Err(error) = leave_in_one_write().await {
-        log::once(&format!("misconfigured: {error}; the default is assumed"));
-    }
-    response
+    in_one_write(response).await
 }
 
 fn route(method: &Method, path: &str, headers: &HeaderMap) -> Result<Answer, Problem> {

@@ -9,8 +9,8 @@
 //! The way of a request: `serve` (server, routes and headers, reuse of instances) → the guest → `guest` (grants, handles,
 //! faults) → `data`, `manifest::variables`, or the network.
 //!
-//! **Invariant**: what the manifest does not grant, no guest gets; the check is at the call, in `guest`. **Invariant**: nothing here knows about minutes, plans or users, except `demo`, which prints
-//! commands for people.
+//! **Invariant**: what the manifest does not grant, no guest gets; the check is at the call, in `guest`.
+//! **Invariant**: nothing here knows about minutes, plans or users, except `demo`, which prints commands for people.
 
 #![allow(clippy::doc_markdown, reason = "SQLite is a name, not code")]
 

@@ -4,15 +4,15 @@ use std::fmt::Display;
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
-use talktime_spin::{Misconfigured, Once, leave_in_one_write, variable};
+use talktime_spin::{Misconfigured, Once, variable};
 
 use crate::answer::Answer;
 use crate::cors::{self, Cors};
 use crate::csrf::CookieUse;
-use crate::log::{self, Client};
+use crate::log::Client;
 use crate::problem::Problem;
 use crate::request::Request;
-use crate::response::{Response, respond};
+use crate::response::{Response, in_one_write, respond};
 use crate::routes::{self, Line};
 
 /// A component's routes and what goes for all of them. Lives in a `static`, so that what it reads of its configuration
@@ -60,10 +60,7 @@ impl<R: Copy + 'static> Service<R> {
                 HeaderMap::new(),
             ),
         };
-        if let Err(error) = leave_in_one_write().await {
-            log::once(&format!("misconfigured: {error}; the default is assumed"));
-        }
-        response
+        in_one_write(response).await
     }
 
     /// The allowed origins; `None` where no browser calls.

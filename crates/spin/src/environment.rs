@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use talktime_store::Environment;
 use talktime_usage::{Instant, SessionId};
-use uuid::{Builder, Uuid};
+use uuid::{NoContext, Timestamp, Uuid};
 
 /// The host.
 #[derive(Clone, Copy, Debug)]
@@ -47,13 +47,11 @@ pub fn now() -> Instant {
 /// An id for a session that starts now: of version 7, so that ids sort by time.
 #[must_use]
 pub fn session_id(now: Instant) -> SessionId {
-    let millis = u64::try_from(now.unix_millis()).unwrap_or_default();
-    let random = Uuid::new_v4().into_bytes();
-    // All but the bytes in which a random id says that it is one.
-    let mut bytes = [0; 10];
-    bytes[..6].copy_from_slice(&random[..6]);
-    bytes[6..].copy_from_slice(&random[12..]);
-    SessionId::new(Builder::from_unix_timestamp_millis(millis, &bytes).into_uuid())
+    // No `Instant` is before 1970 by a clock of the host.
+    let seconds = u64::try_from(now.unix_seconds()).unwrap_or_default();
+    let millis = u32::try_from(now.unix_millis().rem_euclid(1_000)).unwrap_or_default();
+    let time = Timestamp::from_unix(NoContext, seconds, millis * 1_000_000);
+    SessionId::new(Uuid::new_v7(time))
 }
 
 /// Waits, by the host's timer.

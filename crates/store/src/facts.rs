@@ -1,14 +1,13 @@
 //! What the ledger knows of a user, for whoever misses the document or holds an older one.
 
-use crate::sql::{Row, Value};
 use talktime_usage::ledger::SessionEnd;
 use talktime_usage::restore::PeriodFacts;
 use talktime_usage::{Instant, LedgerFacts, Period, SessionId, SessionRow, Topic, UserId};
 
 use crate::error::StoreError;
 use crate::sql::{
-    Sql, optional, optional_instant, optional_text, required, required_instant, required_minutes,
-    required_text, text,
+    Row, Sql, Value, optional, optional_instant, optional_text, required, required_instant,
+    required_minutes, required_text, text,
 };
 use crate::sqlite::SqlLedger;
 

@@ -2,11 +2,10 @@
 
 use std::sync::atomic::Ordering;
 
-use crate::sql::Value;
 use talktime_usage::Instant;
 
 use crate::error::StoreError;
-use crate::sql::{Sql, optional};
+use crate::sql::{Sql, Value, optional};
 use crate::sqlite::SqlLedger;
 
 struct Migration {

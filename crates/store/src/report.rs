@@ -2,13 +2,12 @@
 
 use std::time::Duration;
 
-use crate::sql::{Row, Value};
 use talktime_usage::{Instant, Minutes, UserId};
 
 use crate::error::StoreError;
 use crate::sql::{
-    Sql, optional, optional_instant, optional_text, required, required_instant, required_minutes,
-    required_text, seconds, text,
+    Row, Sql, Value, optional, optional_instant, optional_text, required, required_instant,
+    required_minutes, required_text, seconds, text,
 };
 use crate::sqlite::SqlLedger;
 

@@ -1,10 +1,9 @@
 //! What the ledger may forget: rows that are final and older than the operator wants to keep.
 
-use crate::sql::Value;
 use talktime_usage::Instant;
 
 use crate::error::StoreError;
-use crate::sql::{Sql, seconds};
+use crate::sql::{Sql, Value, seconds};
 use crate::sqlite::SqlLedger;
 use crate::webhook_events::open_outcomes;
 

@@ -1,13 +1,12 @@
 //! The ledger's rows of periods and sessions: one statement each, which an older row cannot undo, and which says whether
 //! it was the older one.
 
-use crate::sql::Value;
 use talktime_usage::{Instant, LedgerWrite, PeriodRow, SessionRow, UserId};
 
 use crate::error::StoreError;
 use crate::ledger::{SWEPT, Written};
 use crate::pseudonym::pseudonym;
-use crate::sql::{Sql, optional_value, required, seconds, text};
+use crate::sql::{Sql, Value, optional_value, required, seconds, text};
 use crate::sqlite::SqlLedger;
 
 impl<C: Sql> SqlLedger<C> {

@@ -5,7 +5,6 @@
 
 use std::time::Duration;
 
-use crate::sql::{Row, Value};
 use talktime_usage::alarm::Alarm;
 use talktime_usage::{Instant, LedgerFacts, LedgerWrite, SessionId, UserId, WriteId};
 
@@ -16,7 +15,8 @@ use crate::ledger::{Claimed, DueAlarm, Ledger, SEEDING_LEASE, SWEEP_LEASE, Writt
 use crate::migrations;
 use crate::pseudonym::pseudonym_of;
 use crate::sql::{
-    Sql, optional_instant, optional_text, required, required_instant, seconds, seconds_up, text,
+    Row, Sql, Value, optional_instant, optional_text, required, required_instant, seconds,
+    seconds_up, text,
 };
 use crate::sweep_clock::{Suspect, SweepClock};
 

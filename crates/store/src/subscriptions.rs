@@ -1,10 +1,9 @@
 //! Whose the subscriptions at the billing provider are: the ledger's `subscriptions`.
 
-use crate::sql::{Row, Value};
 use talktime_usage::{CustomerId, Instant, Ownership, SubscriptionId, UserId};
 
 use crate::error::StoreError;
-use crate::sql::{Sql, optional_value, seconds, text};
+use crate::sql::{Row, Sql, Value, optional_value, seconds, text};
 use crate::sqlite::SqlLedger;
 
 /// The most subscriptions that are looked up for one event: a customer's list holds one or two, and what a user's state

@@ -1,11 +1,11 @@
 //! Events about plans and what became of them: the ledger's `webhook_events`.
 
-use crate::sql::{Row, Value};
 use talktime_usage::{EventOutcome, Instant, UserId};
 
 use crate::error::StoreError;
 use crate::sql::{
-    Sql, optional_text, optional_value, required, required_instant, required_text, seconds, text,
+    Row, Sql, Value, optional_text, optional_value, required, required_instant, required_text,
+    seconds, text,
 };
 use crate::sqlite::SqlLedger;
 

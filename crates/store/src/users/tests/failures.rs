@@ -122,6 +122,25 @@ fn an_instance_without_swaps_says_so_at_once() {
     assert_eq!(stage.time.elapsed(), began, "nothing was waited for");
 }
 
+/// That no further swap can be made says nothing of the one that was: only the document does.
+#[test]
+fn the_last_swap_of_an_instance_is_read_back_like_any_other() {
+    let stage = Stage::new();
+    stage.done("ann", &start(1));
+    stage.time.seconds(30);
+    stage
+        .documents
+        .swaps_max
+        .set(stage.documents.swaps.get() + 1);
+    stage
+        .documents
+        .faults
+        .borrow_mut()
+        .push_back(SwapFault::MadeAndFailed);
+    let ended = stage.done("ann", &end(1));
+    assert!(matches!(ended.reply, Reply::Stopped(_)), "{ended:?}");
+}
+
 #[test]
 fn a_locked_store_is_given_up_after_the_call_that_found_it_locked() {
     let five = Duration::from_secs(5);
