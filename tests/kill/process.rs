@@ -26,14 +26,14 @@ const VARIABLES: [(&str, &str); 5] = [
 fn binary() -> PathBuf {
     let here = std::env::current_exe().expect("a path");
     let folder = here.ancestors().nth(2).expect("target/debug");
-    folder.join("talktime-host")
+    folder.join("talktime")
 }
 
 /// Builds the components and the host.
 pub async fn build() {
     built::manifest().await;
     let status = Command::new("cargo")
-        .args(["build", "--quiet", "--bin", "talktime-host"])
+        .args(["build", "--quiet", "--bin", "talktime"])
         .current_dir(built::root())
         .status()
         .await
