@@ -104,7 +104,7 @@ mod tests {
             .expect("set");
         drop(connection);
         let mut made = std::fs::read(&path).expect("read");
-        std::fs::remove_file(&path).expect("removed");
+        remove_file(&path).expect("removed");
         // The version of SQLite that wrote it, which nobody needs.
         made[96..100].fill(0);
         assert!(empty() == made);
