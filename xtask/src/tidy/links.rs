@@ -1,9 +1,10 @@
-//! Every relative link in a document leads to a file, and to a heading of it.
+//! Every relative link in a document leads to a file, and to a heading of it; every path of ours that stands in one as code
+//! is there.
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use super::{files, root};
+use super::{files, read, root};
 
 /// The targets of a document's links. Code is left out: `[a](b)` there is none.
 fn targets(text: &str) -> Vec<String> {
@@ -83,6 +84,44 @@ fn a_link_to_nowhere_is_found() {
     };
     let expected = ["docs/a.md: #b", "docs/a.md: b.md#c", "docs/a.md: c.md"];
     assert_eq!(broken("docs/a.md", text_of), expected);
+}
+
+/// The paths from the root that stand as code in a text; those with a gap in them are no path.
+fn paths(text: &str) -> Vec<&str> {
+    const FOLDERS: [&str; 8] = [
+        "bench/",
+        "components/",
+        "crates/",
+        "deploy/",
+        "docs/",
+        "migrations/",
+        "tests/",
+        "xtask/",
+    ];
+    let code = text
+        .lines()
+        .flat_map(|line| line.split('`').skip(1).step_by(2));
+    code.filter(|path| FOLDERS.iter().any(|folder| path.starts_with(folder)))
+        .filter(|path| !path.contains([' ', '*', '…', '<', '{']))
+        .collect()
+}
+
+#[test]
+fn paths_lead_somewhere() {
+    for document in files("", &[".md"]) {
+        let text = read(&document);
+        let gone = paths(&text)
+            .into_iter()
+            .filter(|path| !root().join(path).exists());
+        assert_eq!(gone.collect::<Vec<_>>(), [""; 0], "{document}");
+    }
+}
+
+#[test]
+fn paths_are_code_without_gaps() {
+    let text =
+        "In `crates/a/b.rs` or docs/c.md, `tests/*.rs`, `deploy/… x`, `spin up`.\n`docs/d.md`";
+    assert_eq!(paths(text), ["crates/a/b.rs", "docs/d.md"]);
 }
 
 #[test]
