@@ -206,29 +206,22 @@ mod tests {
         check(429, Some("Wed, 21 Oct 2026 07:28:00 GMT"), 5);
     }
 
-    fn check(
-        variables: &'static Variables,
-        failure: Failure,
-        status: u16,
-        detail: &str,
-        log: &str,
-    ) {
-        let problem = failure.problem(&account(variables));
-        let details = json!(problem.details());
-        assert_eq!(
-            (&details["status"], &details["detail"]),
-            (&json!(status), &json!(detail))
-        );
-        assert_eq!(problem.log_line().as_deref(), Some(log));
-        let all = format!("{details} {log}");
-        assert!(!all.contains("key-7e1d"), "{all}");
-        for variable in ["_api_key", "_models", "_base_url", "_api_version"] {
-            assert!(!details.to_string().contains(variable), "{details}");
-        }
-    }
-
     #[test]
     fn callers_are_told_little_and_the_operator_what_to_look_at() {
+        let check = |variables, failure: Failure, status: u16, detail: &str, log: &str| {
+            let problem = failure.problem(&account(variables));
+            let details = json!(problem.details());
+            assert_eq!(
+                (&details["status"], &details["detail"]),
+                (&json!(status), &json!(detail))
+            );
+            assert_eq!(problem.log_line().as_deref(), Some(log));
+            let all = format!("{details} {log}");
+            assert!(!all.contains("key-7e1d"), "{all}");
+            for variable in ["_api_key", "_models", "_base_url", "_api_version"] {
+                assert!(!details.to_string().contains(variable), "{details}");
+            }
+        };
         let status = |code: u16| of_status(code, None).expect("a failure");
         check(
             &OPENAI,
