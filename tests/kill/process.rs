@@ -5,6 +5,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use serde_json::json;
+use talktime_build::cargo::without_outer_cargo;
 use talktime_host::rusqlite::Connection;
 use talktime_tests::bench::rows;
 use talktime_tests::{INTERNAL_SECRET, Target, built, ports};
@@ -32,12 +33,12 @@ fn binary() -> PathBuf {
 /// Builds the components and the host.
 pub async fn build() {
     built::manifest().await;
-    let status = Command::new("cargo")
+    let mut cargo = Command::new("cargo");
+    cargo
         .args(["build", "--quiet", "--bin", "talktime"])
-        .current_dir(built::root())
-        .status()
-        .await
-        .expect("cargo runs");
+        .current_dir(built::root());
+    without_outer_cargo(cargo.as_std_mut());
+    let status = cargo.status().await.expect("cargo runs");
     assert!(status.success(), "the host builds");
 }
 
