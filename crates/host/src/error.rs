@@ -28,7 +28,7 @@ pub enum HostError {
     },
     /// A component's wasm file is not there.
     #[error(
-        "component `{component}` has no wasm file at {path}\nBuild it first: drop --no-build, or run `talktime-host build`"
+        "component `{component}` has no wasm file at {path}\nBuild it first: drop --no-build, or run `cargo build-components`"
     )]
     WasmMissing {
         /// The component's name in the manifest.

@@ -1,4 +1,6 @@
-//! `talktime-host`: builds the components and serves them. For development and tests, not a production server.
+//! `talktime`: builds the components and serves them. For development and tests, not a production server.
+
+mod demo;
 
 use std::{
     io::ErrorKind,
@@ -10,11 +12,13 @@ use std::{
 
 use anyhow::{Context, bail};
 use clap::{Args, Parser, Subcommand};
-use talktime_host::{Host, HostBuilder, Manifest, Storage, build_components, demo::Secrets};
+use talktime_host::{Host, HostBuilder, Manifest, Storage, build_components};
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
 };
+
+use demo::Secrets;
 
 /// Runs the application of a spin.toml without the Spin CLI. For development and tests, not a production server.
 #[derive(Parser)]

@@ -1,11 +1,11 @@
-//! What the binary prints for a person who tries the application out: throw-away secrets, commands to paste, a link.
+//! What is printed for a person who tries the application out: throw-away secrets, commands to paste, a link.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use anyhow::anyhow;
 use jsonwebtoken::{EncodingKey, Header};
 use serde::Serialize;
-
-use crate::{error::HostError, host_builder::HostBuilder};
+use talktime_host::HostBuilder;
 
 /// The trusted server's secret.
 const INTERNAL_SECRET: &str = "internal_api_secret";
@@ -42,10 +42,7 @@ struct Claims<'a> {
 
 impl Secrets {
     /// Gives the application's two secrets values where it declares them and nothing has set them.
-    ///
-    /// # Errors
-    /// When the operating system gives no randomness.
-    pub fn fill(mut builder: HostBuilder) -> Result<(HostBuilder, Self), HostError> {
+    pub fn fill(mut builder: HostBuilder) -> anyhow::Result<(HostBuilder, Self)> {
         let mut secrets = Self::default();
         for (name, slot) in [
             (INTERNAL_SECRET, &mut secrets.internal),
@@ -75,7 +72,6 @@ impl Secrets {
     }
 
     /// The text for the terminal; `base` is the server's address, such as `http://127.0.0.1:3000`.
-    #[must_use]
     pub fn text(&self, base: &str, has_practice_page: bool) -> String {
         let mut parts = Vec::new();
         for (name, value) in [
@@ -139,11 +135,11 @@ fn commands(base: &str, secret: Option<&str>) -> String {
 }
 
 /// 32 random bytes in hexadecimal.
-fn random_hex() -> Result<String, HostError> {
+fn random_hex() -> anyhow::Result<String> {
     (0..4)
         .map(|_| getrandom::u64().map(|random| format!("{random:016x}")))
         .collect::<Result<_, _>>()
-        .map_err(|error| HostError::Variable { message: format!("cannot make a throw-away secret: {error}\nSet SPIN_VARIABLE_INTERNAL_API_SECRET and SPIN_VARIABLE_AUTH_JWT_SECRET") })
+        .map_err(|error| anyhow!("cannot make a throw-away secret: {error}\nSet SPIN_VARIABLE_INTERNAL_API_SECRET and SPIN_VARIABLE_AUTH_JWT_SECRET"))
 }
 
 #[cfg(test)]

@@ -2,21 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use crate::{files, read};
+use super::{files, read, rows};
 
 /// The names in the first column of the table that has these columns, several to a cell.
 fn first_column(document: &str, columns: &str) -> BTreeSet<String> {
-    let text = read(document);
-    let mut lines = text.lines();
-    assert!(
-        lines.any(|line| line == columns),
-        "{document}: no {columns}"
-    );
-    let rows = lines.skip(1).take_while(|line| line.starts_with('|'));
-    let cells = rows.filter_map(|row| row.split('|').nth(1));
-    cells
-        .flat_map(|cell| cell.split('`').skip(1).step_by(2))
-        .map(str::to_owned)
+    let rows = rows(&read(document), columns).into_iter();
+    rows.filter_map(|cells| cells.into_iter().next())
+        .flatten()
         .collect()
 }
 
@@ -40,7 +32,7 @@ fn examples_of_deployment_set_variables_that_there_are() {
     let variables = variables();
     let mut used = BTreeSet::new();
     for path in files("deploy", &[".env", ".yaml"]) {
-        let text = std::fs::read_to_string(&path).expect("a file");
+        let text = read(&path);
         let upper = text.split("SPIN_VARIABLE_").skip(1).map(|rest| {
             let end = rest.find(|c: char| !(c.is_ascii_uppercase() || c == '_'));
             rest[..end.unwrap_or(rest.len())].to_lowercase()
@@ -64,44 +56,62 @@ fn examples_of_deployment_set_variables_that_there_are() {
 #[test]
 fn examples_of_deployment_hold_no_usable_secret() {
     for path in files("deploy", &[".env"]) {
-        let text = std::fs::read_to_string(&path).expect("a file");
+        let text = read(&path);
         let set = |line: &&str| !line.starts_with('#') && !line.is_empty() && !line.ends_with('=');
         let lines: Vec<_> = text.lines().filter(set).collect();
-        assert!(lines.is_empty(), "{}: {lines:?}", path.display());
+        assert!(lines.is_empty(), "{path}: {lines:?}");
     }
     let configurations = files("deploy", &["-libsql.toml"]);
     assert_eq!(configurations.len(), 3);
     for path in configurations {
-        let text = std::fs::read_to_string(&path).expect("a file");
+        let text = read(&path);
         let table: toml::Table = text.parse().expect("TOML");
         let token = &table["sqlite_database"]["default"]["token"];
-        assert_eq!(token.as_str(), Some(""), "{}", path.display());
+        assert_eq!(token.as_str(), Some(""), "{path}");
     }
 }
 
-/// The environment variables of tests and measurements.
+/// The environment variables that a text names.
+fn knobs(text: &str) -> BTreeSet<String> {
+    let of = |prefix| {
+        text.match_indices(prefix).filter_map(|(at, _)| {
+            let is_name = |c: char| c.is_ascii_uppercase() || c == '_';
+            let end = text[at..].find(|c| !is_name(c))?;
+            let is_whole = !text[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_');
+            is_whole.then(|| text[at..at + end].to_owned())
+        })
+    };
+    of("TALKTIME_").chain(of("UPDATE_")).collect()
+}
+
 #[test]
 fn all_knobs_are_explained() {
     let explained = first_column(
         "CONTRIBUTING.md",
         "| variable | who reads it | what it does |",
     );
-    let mut used = BTreeSet::new();
-    for folder in ["tests", "bench", "crates", "components"] {
-        for path in files(folder, &[".rs", ".mjs", ".lua", "run"]) {
-            if path.ends_with("documents/tables.rs") {
-                continue;
-            }
-            let text = std::fs::read_to_string(&path).expect("a file");
-            for prefix in ["TALKTIME_", "UPDATE_"] {
-                let names = text.match_indices(prefix).filter_map(|(at, _)| {
-                    let end = text[at..].find(|c: char| !(c.is_ascii_uppercase() || c == '_'))?;
-                    let is_whole = !text[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_');
-                    is_whole.then(|| text[at..at + end].to_owned())
-                });
-                used.extend(names.filter(|name| name != prefix));
-            }
-        }
-    }
-    assert_eq!(explained, used);
+    let used = ["tests", "bench", "crates", "components"]
+        .iter()
+        .flat_map(|folder| files(folder, &[".rs", ".mjs", ".lua", "run"]))
+        .flat_map(|path| knobs(&read(&path)));
+    assert_eq!(explained, used.collect());
+}
+
+#[test]
+fn names_are_found_in_tables_and_in_code() {
+    let table = "| a | b |\n|---|---|\n| `x`, `y` | of `z` |\n| w | |\n\n| `v` |\n";
+    let cell = |names: &[&str]| {
+        names
+            .iter()
+            .map(|name| (*name).to_owned())
+            .collect::<Vec<_>>()
+    };
+    let expected = [
+        [cell(&["x", "y"]), cell(&["z"]), cell(&[])],
+        [cell(&[]), cell(&[]), cell(&[])],
+    ];
+    assert_eq!(rows(table, "| a | b |"), expected);
+
+    let code = "var(\"TALKTIME_A\"); $TALKTIME_B_C} MY_TALKTIME_D ";
+    assert!(knobs(code).iter().eq(["TALKTIME_A", "TALKTIME_B_C"]));
 }
