@@ -8,7 +8,8 @@ use talktime_usage::{Instant, UserId};
 
 use crate::error::StoreError;
 use crate::sql::{
-    Sql, optional_text, optional_value, required, required_instant, required_text, seconds, text,
+    Sql, only_row, optional_text, optional_value, required, required_instant, required_text,
+    seconds, text,
 };
 use crate::sqlite::SqlLedger;
 
@@ -232,7 +233,7 @@ pub async fn count_unmapped<C: Sql>(
     let open = open_outcomes();
     let sql = format!("SELECT COUNT(*) FROM webhook_events WHERE outcome IN ({open})");
     let rows = ledger.query(now, &sql, []).await?;
-    rows.first().map_or(Ok(0), |row| required(row, 0))
+    required(only_row(&rows)?, 0)
 }
 
 fn recorded(row: &Row) -> Result<WebhookEvent, StoreError> {
