@@ -175,6 +175,9 @@ impl MemoryDocuments {
                 READ_HELD_UP_MAX
             },
             changes,
+            // A file is on this machine. And no second attempt could be safe from a first one that comes after it and
+            // replaces unconditionally.
+            lands_late: changes && self.behaviour != Behaviour::Sqlite,
         };
         let fate = self.faults.fate(self.simulation, limits, name).await;
         self.land();

@@ -48,6 +48,8 @@ pub(super) struct Limits {
     /// The most that one is held up, or lands late.
     pub(super) held_up_max: Duration,
     pub(super) changes: bool,
+    /// Whether one that failed may be done later: it was on its way through a network.
+    pub(super) lands_late: bool,
 }
 
 /// Whether, and when, a call does what it is for.
@@ -111,8 +113,7 @@ impl Faults {
         Some(match chance.below(7) {
             0 => Fault::NotDone,
             1 => Fault::DoneAndFailed,
-            // What only reads does not land.
-            2 if limits.changes => Fault::LandsLate(span),
+            2 if limits.lands_late => Fault::LandsLate(span),
             2 | 3 => Fault::Stalls(span),
             4 => Fault::Locked,
             5 => Fault::CrashBefore,

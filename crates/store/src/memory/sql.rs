@@ -59,10 +59,12 @@ impl<C: Sql> FaultySql<C> {
 
 impl<C: Sql> Sql for FaultySql<C> {
     async fn run(&self, sql: &str, parameters: &[Value]) -> Result<Vec<Row>, StoreError> {
+        let changes = !sql.starts_with("SELECT");
         let limits = Limits {
             locked: LOCKED,
             held_up_max: HELD_UP_MAX,
-            changes: !sql.starts_with("SELECT"),
+            changes,
+            lands_late: changes,
         };
         let fate = self.faults.fate(self.simulation, limits, || short(sql));
         let fate = fate.await;

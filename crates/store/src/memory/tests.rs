@@ -10,8 +10,12 @@ mod round;
 mod workload;
 mod world;
 
-use super::Behaviour;
+use futures_executor::block_on;
 use world::World;
+
+use super::{Behaviour, MemoryDocuments};
+use crate::documents::Documents;
+use crate::testing::{simulation, user};
 
 /// What an ordinary run of the tests plays on each kind of store: some seconds in all.
 const SEEDS: u64 = 300;
@@ -62,6 +66,41 @@ fn story(seed: u64, behaviour: Behaviour) -> String {
     let lines = world.simulation.story();
     let last = lines.len().saturating_sub(STORY_LINES);
     format!("{}\n{again:?}", lines[last..].join("\n"))
+}
+
+#[test]
+fn each_store_swaps_by_its_own_rules() {
+    // What two readers see of a document that is there or not, what the first one writes, and who is stored.
+    let check = |behaviour, before: Option<&[u8]>, first: &[u8], expected: &[u8]| {
+        let documents = MemoryDocuments::new(simulation("2026-11-10T12:00:00Z", 1), behaviour);
+        let ann = user("ann");
+        if let Some(before) = before {
+            let document = before.to_vec();
+            documents
+                .documents
+                .borrow_mut()
+                .insert(ann.clone(), document);
+        }
+        block_on(async {
+            let (_, one) = documents.claim(&ann).await.expect("read");
+            let (_, two) = documents.claim(&ann).await.expect("read");
+            // Neither is told what came of it.
+            documents.swap(one, first).await.expect("no failure");
+            documents.swap(two, b"second").await.expect("no failure");
+        });
+        let stored = &documents.documents.borrow()[&ann];
+        assert_eq!(stored, expected, "{behaviour:?} after {before:?}");
+    };
+    for behaviour in Behaviour::ALL {
+        check(behaviour, Some(b"old"), b"first", b"first");
+    }
+    check(Behaviour::Sqlite, None, b"first", b"second");
+    check(Behaviour::Redis, None, b"first", b"first");
+    check(Behaviour::Versioned, None, b"first", b"first");
+    // The same bytes put back: only versions tell.
+    check(Behaviour::Sqlite, Some(b"old"), b"old", b"second");
+    check(Behaviour::Redis, Some(b"old"), b"old", b"old");
+    check(Behaviour::Versioned, Some(b"old"), b"old", b"old");
 }
 
 #[test]

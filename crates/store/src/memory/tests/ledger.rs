@@ -1,7 +1,7 @@
 //! The ledger's rows of a user, and what must be true of them: at any time they may lag and never lie, in the end they
 //! balance.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use talktime_usage::Minutes;
 
@@ -55,6 +55,27 @@ pub fn check(world: &World, user: &User) -> Checked {
         );
     }
     check_alarm(world, user)
+}
+
+/// An end stays an end, and no period's row gives way to an older one.
+pub fn undoes_nothing(world: &mut World) -> Checked {
+    let ends = "SELECT id, ended_at FROM usage_sessions WHERE ended_at IS NOT NULL";
+    let rows = world.rows(&format!(
+        "{ends} UNION ALL SELECT id, version FROM usage_periods"
+    ));
+    let said: BTreeMap<_, _> = rows
+        .iter()
+        .map(|row| (id(row).to_owned(), numbers(row)[0]))
+        .collect();
+    for (id, before) in &world.said {
+        let now = said.get(id);
+        ensure!(
+            now.is_some_and(|now| now >= before),
+            "the ledger said {before} of {id} and now {now:?}"
+        );
+    }
+    world.said = said;
+    Ok(())
 }
 
 /// A session that runs is looked after.

@@ -6,7 +6,7 @@ use talktime_usage::{Command, Reply, SessionId};
 
 use super::workload::Asked;
 use super::world::World;
-use super::{Checked, ensure};
+use super::{Checked, ensure, ledger};
 use crate::Environment;
 use crate::memory::Task;
 use crate::sweep::{SweepOrder, sweep};
@@ -23,6 +23,10 @@ const ORDER: SweepOrder = SweepOrder {
 /// How long what went wrong can be felt: a creator's lease, and a call that is held up all the while.
 const TROUBLE: Duration = Duration::from_secs(30);
 
+/// How much later than the first one tasks of a round begin: within the time of a request, of a sweep, or about as long as
+/// a creator has.
+const LATER_MILLIS_MAX: [u64; 6] = [1, 10, 10, 30, 60, 14_000];
+
 /// What it came to.
 type Outcome = Result<Option<Reply>, ApplyError>;
 
@@ -30,11 +34,9 @@ impl World {
     /// Two to four at once, or one, and then looks at what there is.
     pub fn round(&mut self) -> Checked {
         let chance = &self.simulation.chance;
-        let per_mille = *chance.pick(&[0, 0, 10, 40, 100]);
+        let per_mille = *chance.pick(&[0, 0, 10, 40, 120]);
         let count = *chance.pick(&[1, 2, 2, 3, 3, 4]);
-        let asked: Vec<Asked> = (0..count)
-            .map(|_| self.workload.next(&self.users, self.simulation))
-            .collect();
+        let asked = self.draw(count);
         for (number, asked) in asked.iter().enumerate() {
             self.simulation.note(|| format!("== {number}: {asked:?}"));
         }
@@ -46,6 +48,22 @@ impl World {
             self.check(asked, outcome, alone)?;
         }
         Ok(())
+    }
+
+    /// So many requests and sweeps. Where an alarm is due, both meet; and a client that did not wait asks twice at once.
+    fn draw(&mut self, count: usize) -> Vec<Asked> {
+        let chance = &self.simulation.chance;
+        let is_due = ledger::next_alarm(self).is_some_and(|at| at <= self.now_seconds());
+        let mut asked: Vec<Asked> = Vec::new();
+        while asked.len() < count {
+            let next = match asked.last() {
+                None if is_due && chance.percent(75) => Asked::Sweep,
+                Some(last) if chance.percent(20) => last.clone(),
+                _ => self.workload.next(&self.users, self.simulation),
+            };
+            asked.push(next);
+        }
+        asked
     }
 
     fn at_once(&mut self, asked: &[Asked], per_mille: u64) -> Vec<Option<Outcome>> {
@@ -60,9 +78,13 @@ impl World {
         for faults in faults {
             faults.per_mille.set(per_mille);
         }
-        let outcomes = self
-            .simulation
-            .run(asked.iter().map(|asked| self.task(asked)));
+        let chance = &self.simulation.chance;
+        let tasks = asked.iter().map(|asked| {
+            let later = *chance.pick(&LATER_MILLIS_MAX);
+            let later = Duration::from_millis(chance.below(later));
+            self.task(asked, later)
+        });
+        let outcomes = self.simulation.run(tasks);
         for faults in faults {
             faults.per_mille.set(0);
         }
@@ -72,8 +94,9 @@ impl World {
         outcomes
     }
 
-    fn task<'a>(&'a self, asked: &'a Asked) -> Task<'a, Outcome> {
+    fn task<'a>(&'a self, asked: &'a Asked, later: Duration) -> Task<'a, Outcome> {
         Box::pin(async move {
+            self.simulation.wait(later).await;
             let users = self.protocol();
             let (user, command, repeat) = match asked {
                 Asked::Command {

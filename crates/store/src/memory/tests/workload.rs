@@ -17,7 +17,7 @@ pub enum Asked {
     /// A request on that user.
     Command {
         user: usize,
-        command: Command,
+        command: Box<Command>,
         /// The mark of a request that may be sent again.
         repeat: Option<Repeat>,
     },
@@ -42,7 +42,7 @@ impl Workload {
             return chance.pick(&self.repeatable).clone();
         }
         let user = usize::try_from(chance.below(users.len() as u64)).expect("an index");
-        let command = self.command(&users[user], chance, simulation.now());
+        let command = Box::new(self.command(&users[user], chance, simulation.now()));
         self.drawn += 1;
         let repeat = chance.percent(40).then(|| Repeat {
             id: WriteId::from_bits(self.drawn),

@@ -1,5 +1,6 @@
 //! Two users, their stores and the time.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use talktime_usage::{Instant, Period, Policy, UserId};
@@ -19,6 +20,9 @@ const LATENCY_MILLIS_MAX: u64 = 3;
 /// More sweeps than it takes until nothing is due.
 const SWEEPS_MAX: u32 = 2_000;
 
+/// Who is there.
+const NAMES: [&[&str]; 2] = [&["ann"], &["ann", "bob"]];
+
 pub struct World {
     pub simulation: &'static Simulation,
     pub documents: MemoryDocuments,
@@ -26,6 +30,8 @@ pub struct World {
     pub policy: Policy,
     pub users: Vec<User>,
     pub workload: Workload,
+    /// What the ledger has said that is never to be undone.
+    pub said: BTreeMap<String, i64>,
     /// When something last went wrong that others may feel, by the clock that nobody sets.
     pub troubled: Option<Duration>,
 }
@@ -39,7 +45,7 @@ impl World {
             alarm_interval: Duration::from_secs(*chance.pick(&[30, 30, 60, 10])),
             ..Policy::default()
         };
-        let names: &[&str] = *chance.pick(&[&["ann"][..], &["ann", "bob"][..]]);
+        let names = *chance.pick(&NAMES);
         let users = names
             .iter()
             .map(|name| User::new(user(name), policy.clone()));
@@ -50,6 +56,7 @@ impl World {
             users: users.collect(),
             policy,
             workload: Workload::default(),
+            said: BTreeMap::new(),
             troubled: None,
         }
     }
@@ -82,11 +89,15 @@ impl World {
         let chance = &self.simulation.chance;
         let month = Period::calendar_month(self.simulation.now());
         let until_month = month.end().since(self.simulation.now());
+        let until_alarm = ledger::next_alarm(self).map_or(Duration::ZERO, |at| {
+            Instant::from_unix_seconds(at).since(self.simulation.now())
+        });
         match chance.below(100) {
-            0..35 => Duration::ZERO,
-            35..60 => Duration::from_millis(chance.between(1, 40_000)),
-            60..80 => Duration::from_millis(chance.between(1_000, 600_000)),
-            80..90 => Duration::from_secs(chance.between(600, 86_400)),
+            0..25 => Duration::ZERO,
+            25..45 => Duration::from_millis(chance.between(1, 40_000)),
+            45..75 => until_alarm.min(Duration::from_hours(48)),
+            75..84 => Duration::from_millis(chance.between(1_000, 600_000)),
+            84..90 => Duration::from_secs(chance.between(600, 86_400)),
             90..96 => until_month.saturating_sub(Duration::from_millis(chance.below(2_000))),
             _ => Duration::from_secs(86_400 * chance.between(1, 40)),
         }
@@ -116,7 +127,7 @@ impl World {
         for user in &self.users {
             ledger::check(self, user)?;
         }
-        Ok(())
+        ledger::undoes_nothing(self)
     }
 
     fn user(&mut self, id: &UserId) -> &mut User {
