@@ -27,6 +27,9 @@ const TROUBLE: Duration = Duration::from_secs(30);
 /// a creator has.
 const LATER_MILLIS_MAX: [u64; 6] = [1, 10, 10, 30, 60, 14_000];
 
+/// Which statements fail while no rows are written, and how.
+const NO_ROWS: (&str, &str) = ("INSERT INTO usage_", "disk I/O error");
+
 /// What it came to.
 type Outcome = Result<Option<Reply>, ApplyError>;
 
@@ -40,7 +43,14 @@ impl World {
         for (number, asked) in asked.iter().enumerate() {
             self.simulation.note(|| format!("== {number}: {asked:?}"));
         }
+        // At times the ledger takes no rows at all, whoever brings them.
+        if per_mille > 0 && chance.percent(20) {
+            self.simulation.note(|| "no rows are written".to_owned());
+            *self.ledger.sql.inner.broken.borrow_mut() = Some(NO_ROWS);
+            self.troubled = Some(self.simulation.elapsed());
+        }
         let outcomes = self.at_once(&asked, per_mille);
+        *self.ledger.sql.inner.broken.borrow_mut() = None;
         self.observe()?;
         let alone = asked.len() == 1 && !self.is_troubled();
         for (asked, outcome) in asked.iter().zip(outcomes) {
