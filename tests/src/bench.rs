@@ -22,6 +22,7 @@ pub struct Setup {
     variables: Vec<(String, String)>,
     key_value: KvBehaviour,
     faults: Option<Arc<dyn Faults>>,
+    seed: Option<u64>,
     storage: Storage,
     start: String,
 }
@@ -57,6 +58,13 @@ impl Setup {
         self
     }
 
+    /// Draws the components' random numbers from a seed.
+    #[must_use]
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = Some(seed);
+        self
+    }
+
     /// Keeps the data in that folder.
     #[must_use]
     pub fn storage(mut self, storage: Storage) -> Self {
@@ -88,6 +96,9 @@ impl Setup {
         if let Some(faults) = self.faults {
             builder = builder.faults(faults);
         }
+        if let Some(seed) = self.seed {
+            builder = builder.seed(seed);
+        }
         let host = builder.build().await.expect("the components link");
         Bench { host, clock }
     }
@@ -101,6 +112,7 @@ impl Bench {
             variables: Vec::new(),
             key_value: KvBehaviour::Sqlite,
             faults: None,
+            seed: None,
             storage: Storage::Memory,
             start: "2026-11-10T12:00:00Z".to_owned(),
         }

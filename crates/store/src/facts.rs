@@ -51,6 +51,7 @@ impl<C: Sql> SqlLedger<C> {
             .await?;
         Ok(Some(LedgerFacts {
             alarm_at: optional_instant(row, 0)?,
+            // `NULL` of a user without periods: any state is newer.
             version: optional(row, 1)?.unwrap_or(0),
             period: optional_text(row, 2)?
                 .map(|id| period(id, row))

@@ -17,6 +17,8 @@ pub mod environment;
 pub mod error;
 mod facts;
 pub mod ledger;
+#[cfg(any(test, feature = "memory"))]
+pub mod memory;
 pub mod migrations;
 pub mod no_ledger;
 pub mod plan_news;

@@ -6,8 +6,8 @@ use talktime_usage::{Instant, Minutes, UserId};
 
 use crate::error::StoreError;
 use crate::sql::{
-    Row, Sql, Value, optional, optional_instant, optional_text, required, required_instant,
-    required_minutes, required_text, seconds, text,
+    Row, Sql, Value, only_row, optional, optional_instant, optional_text, required,
+    required_instant, required_minutes, required_text, seconds, text,
 };
 use crate::sqlite::SqlLedger;
 
@@ -108,7 +108,7 @@ impl<C: Sql> SqlLedger<C> {
     pub async fn count_running(&self, now: Instant) -> Result<u64, StoreError> {
         let sql = "SELECT COUNT(*) FROM usage_sessions WHERE ended_at IS NULL";
         let rows = self.query(now, sql, []).await?;
-        rows.first().map_or(Ok(0), |row| required(row, 0))
+        required(only_row(&rows)?, 0)
     }
 
     async fn sessions(
@@ -207,9 +207,7 @@ impl<C: Sql> SqlLedger<C> {
                 [seconds(now)],
             )
             .await?;
-        let Some(row) = rows.first() else {
-            return Err(StoreError::Unreadable("no row of sums".to_owned()));
-        };
+        let row = only_row(&rows)?;
         let oldest = optional_instant(row, 2)?;
         Ok(AlarmTally {
             due: required(row, 0)?,

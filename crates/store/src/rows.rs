@@ -72,6 +72,7 @@ impl<C: Sql> SqlLedger<C> {
         row: &PeriodRow,
         now: Instant,
     ) -> Result<Written, StoreError> {
+        // One write a nanosecond for 292 years; a document that says more was made by hand.
         let version = i64::try_from(row.version).unwrap_or(i64::MAX);
         // Of one version there may be several rows while a session runs: each sweep counts further.
         let written = self
@@ -108,6 +109,7 @@ impl<C: Sql> SqlLedger<C> {
                 [text(&row.id)],
             )
             .await?;
+        // No row: it was there, and a sweep has just deleted it for its age.
         let known: i64 = known.first().map_or(Ok(0), |row| required(row, 0))?;
         // Of the same version it is an earlier look at a running session, which a later one overtook.
         Ok(if known > version {

@@ -114,6 +114,12 @@ impl<'a> TryFrom<&'a Value> for &'a str {
     }
 }
 
+/// The row of a statement that always gives one, such as a sum.
+pub(crate) fn only_row(rows: &[Row]) -> Result<&Row, StoreError> {
+    rows.first()
+        .ok_or_else(|| StoreError::Unreadable("a sum without a row".to_owned()))
+}
+
 /// The value in a column that must have one.
 pub(crate) fn required<'a, T: TryFrom<&'a Value, Error = Misfit>>(
     row: &'a Row,

@@ -15,8 +15,8 @@ use crate::ledger::{Claimed, DueAlarm, Ledger, SEEDING_LEASE, SWEEP_LEASE, Writt
 use crate::migrations;
 use crate::pseudonym::pseudonym_of;
 use crate::sql::{
-    Row, Sql, Value, optional_instant, optional_text, required, required_instant, seconds,
-    seconds_up, text,
+    Row, Sql, Value, only_row, optional_instant, optional_text, required, required_instant,
+    seconds, seconds_up, text,
 };
 use crate::sweep_clock::{Suspect, SweepClock};
 
@@ -312,7 +312,7 @@ impl<C: Sql> Ledger for SqlLedger<C> {
     async fn count_due(&self, now: Instant) -> Result<u64, StoreError> {
         let sql = "SELECT COUNT(*) FROM users WHERE alarm_at <= ?1";
         let rows = self.query(now, sql, [seconds(now)]).await?;
-        rows.first().map_or(Ok(0), |row| required(row, 0))
+        required(only_row(&rows)?, 0)
     }
 
     async fn sweep_clock(&self, now: Instant) -> Result<Option<SweepClock>, StoreError> {

@@ -4,8 +4,8 @@ use talktime_usage::{EventOutcome, Instant, UserId};
 
 use crate::error::StoreError;
 use crate::sql::{
-    Row, Sql, Value, optional_text, optional_value, required, required_instant, required_text,
-    seconds, text,
+    Row, Sql, Value, only_row, optional_text, optional_value, required, required_instant,
+    required_text, seconds, text,
 };
 use crate::sqlite::SqlLedger;
 
@@ -112,7 +112,7 @@ pub async fn count_unmapped<C: Sql>(
     let open = open_outcomes();
     let sql = format!("SELECT COUNT(*) FROM webhook_events WHERE outcome IN ({open})");
     let rows = ledger.query(now, &sql, []).await?;
-    rows.first().map_or(Ok(0), |row| required(row, 0))
+    required(only_row(&rows)?, 0)
 }
 
 fn named(name: &str) -> Result<EventOutcome, StoreError> {

@@ -165,6 +165,13 @@ impl<D: Documents, L: Ledger> Users<'_, D, L> {
                 reply,
             } => (*next, writes, reply),
         };
+        debug_assert!(
+            next.has_write(&write)
+                && state
+                    .as_ref()
+                    .is_none_or(|state| state.revision < next.revision),
+            "a change leaves no mark in the state, or no newer one"
+        );
         if attempts.len() >= SWAPS_MAX {
             return Ok(Turn::GiveUp(raced()));
         }
@@ -202,6 +209,7 @@ impl<D: Documents, L: Ledger> Users<'_, D, L> {
         if let Some(error) = self.documents.known_to_fail(Access::Write) {
             return Ok(Turn::GiveUp(error));
         }
+        debug_assert!(!attempts.is_empty(), "a swap is made of no attempt");
         let swapped = self.documents.swap(claim, document).await;
         if let Err(error) = &swapped
             && request.deadline.is_over(self.environment)

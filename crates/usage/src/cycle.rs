@@ -171,6 +171,7 @@ fn move_bounds(state: &mut State, now: Instant, policy: &Policy) {
     } else {
         told.end()
     };
+    // A period that a clock which was ahead has begun may lie behind what is told: then it keeps its bounds.
     if let Ok(bounds) = Period::new(start, end) {
         period.bounds = bounds;
     }
@@ -208,6 +209,7 @@ fn close_at(state: &mut State, cut: Instant, now: Instant, plan: &Plan) -> Optio
         recorded,
         ..
     } = state.period;
+    debug_assert!(bounds.start() < cut, "a period is cut before it began");
     let is_split = state
         .session
         .as_ref()
@@ -217,6 +219,7 @@ fn close_at(state: &mut State, cut: Instant, now: Instant, plan: &Plan) -> Optio
     } else {
         let row = LedgerWrite::Period(PeriodRow {
             id: state.period.id.clone(),
+            // As in `close_period_under_session`.
             period: Period::new(bounds.start(), cut).unwrap_or(bounds),
             plan: plan.name.clone(),
             minutes_used: state.period.billed_minutes,
@@ -231,6 +234,7 @@ fn close_at(state: &mut State, cut: Instant, now: Instant, plan: &Plan) -> Optio
         state.period.recorded = state.session.is_some();
         recorded.then_some(row)
     };
+    // Where nothing is left of the old bounds, the next period has those that the rhythm gives.
     if let Ok(rest) = Period::new(cut, bounds.end()) {
         state.period.bounds = rest;
     }

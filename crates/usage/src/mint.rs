@@ -59,6 +59,7 @@ fn hand_out(
     policy: &Policy,
 ) -> Result<Minted, Refusal> {
     let minted = running(next, Some(wanted), now, policy)?;
+    debug_assert!(next.session.is_some(), "a token was minted for no session");
     if let Some(session) = &mut next.session {
         session.hear(now);
         session.token_until = session.token_until.max(Some(token_until));

@@ -146,6 +146,10 @@ pub fn take_up(state: Option<&State>, facts: &LedgerFacts, context: &Context<'_>
     }
     let writes = said;
     next.schema = SCHEMA;
+    debug_assert!(
+        next.revision > facts.version && state.is_none_or(|state| next.revision > state.revision),
+        "what is taken up is no newer than what is known"
+    );
     next.send(&writes);
     next.push_write(context.write.clone());
     Some(Step::Changed {

@@ -266,7 +266,7 @@ impl RunningSession {
     pub fn shares(&self, until: Instant, least: Minutes) -> Shares {
         let minutes_at = |at: Instant| Minutes::rounded_up(at.since(self.started_at)).max(least);
         let mut assigned = Minutes::ZERO;
-        let earlier = self
+        let earlier: Vec<Minutes> = self
             .earlier
             .iter()
             .map(|earlier| {
@@ -281,6 +281,10 @@ impl RunningSession {
             })
             .collect();
         let total = minutes_at(until);
+        debug_assert!(
+            assigned <= total,
+            "the parts of a session are more than the whole"
+        );
         Shares {
             earlier,
             current: total.minus(assigned),

@@ -28,6 +28,11 @@ const LOOKAHEAD_MAX: usize = 24;
 
 /// Brings the state to `now`, which must not be before its last instant, and gives the ledger rows that follow.
 pub fn settle(state: &mut State, now: Instant, policy: &Policy) -> Vec<LedgerWrite> {
+    debug_assert!(
+        state.instant <= now,
+        "a state is settled at an instant before its own"
+    );
+    let before = cfg!(debug_assertions).then(|| state.period.clone());
     let mut writes = Vec::new();
     take_up(state, policy);
     for _ in 0..CROSSINGS_MAX {
@@ -62,6 +67,12 @@ pub fn settle(state: &mut State, now: Instant, policy: &Policy) -> Vec<LedgerWri
         }
     }
     state.instant = now;
+    debug_assert!(state.period.bounds.end() > now, "a settled period is over");
+    debug_assert!(
+        before.is_none_or(|before| before.id != state.period.id
+            || before.billed_minutes <= state.period.billed_minutes),
+        "minutes of a period were given back"
+    );
     writes
 }
 
@@ -112,7 +123,13 @@ pub fn time_remaining(state: &State, now: Instant, policy: &Policy) -> Duration 
 
 /// Ends the running session and bills it.
 pub fn end_session(state: &mut State, ending: &Ending, policy: &Policy) -> Vec<LedgerWrite> {
+    debug_assert!(
+        ending.ended_at <= ending.due,
+        "a session ends after its end is due"
+    );
+    debug_assert!(state.session.is_some(), "there is no session to end");
     let limit = state.plan(policy).minutes;
+    // Nothing runs, so nothing is billed.
     let Some(session) = state.session.take() else {
         return Vec::new();
     };
@@ -167,8 +184,17 @@ pub(crate) fn close_period_under_session(
     cut: Instant,
     plan: &Plan,
 ) -> Option<LedgerWrite> {
+    debug_assert!(
+        state.session.is_some(),
+        "no session runs on into the next period"
+    );
+    debug_assert!(
+        state.period.bounds.start() < end,
+        "a period is closed before it began"
+    );
     let session = state.session.as_mut()?;
-    // `end` lies within the period, after its start: callers close at its end, or on a later second than its start.
+    // Callers close at the period's end, or on a later second than its start. Were it not so, the row would keep the bounds
+    // that the ledger has: it says less than it could, and nobody pays more.
     let bounds = Period::new(state.period.bounds.start(), end).unwrap_or(state.period.bounds);
     let earlier = EarlierPeriod {
         id: state.period.id.clone(),
@@ -180,12 +206,13 @@ pub(crate) fn close_period_under_session(
         extra: serde_json::Map::new(),
     };
     session.earlier.push(earlier.clone());
-    let share = session
-        .shares(cut, Minutes::ZERO)
-        .earlier
-        .last()
-        .copied()
-        .unwrap_or(Minutes::ZERO);
+    let share = session.shares(cut, Minutes::ZERO).earlier.last().copied();
+    debug_assert!(
+        share.is_some(),
+        "the period that was just closed has no share"
+    );
+    // The row at the session's end has the share again, so nothing is lost for good.
+    let share = share.unwrap_or(Minutes::ZERO);
     open_next_period(state, end, end, plan.per);
     // The session is counted in it from its first instant on.
     state.period.recorded = true;
@@ -221,8 +248,13 @@ pub(crate) fn open_next_period(
     now: Instant,
     allowance: Allowance,
 ) {
+    debug_assert!(
+        closed_until <= now,
+        "a period is opened before the last one is over"
+    );
     let given = state.period.rhythm.period_at(now, allowance);
-    // The one that is over may have ended elsewhere than by the rhythm that is followed from now on.
+    // The one that is over may have ended elsewhere than by the rhythm that is followed from now on. The given one holds
+    // `now`, so it ends after that; only where time itself ends, with the year 9999, it does not, and stays as it is.
     let bounds = Period::new(given.start().max(closed_until), given.end()).unwrap_or(given);
     let rhythm = state.period.rhythm.clone();
     let extra = std::mem::take(&mut state.period.extra);

@@ -287,12 +287,19 @@ impl State {
                 write: write.clone(),
             });
         }
+        debug_assert!(
+            self.outbox
+                .iter()
+                .is_sorted_by_key(|outgoing| outgoing.revision),
+            "the outbox is not in the order of its revisions"
+        );
     }
 }
 
 impl CurrentPeriod {
     /// The second in which it first began, which its id tells.
     pub(crate) fn first_second(&self) -> Instant {
+        // An id of another form was written by hand, into the ledger that the period was taken up from.
         let (_, second) = self.id.rsplit_once(':').unwrap_or_default();
         second
             .parse()

@@ -83,6 +83,10 @@ pub fn step(
     cycle::take_up(&mut next, context.policy);
     next.revision += 1;
     let now = next.time(context.now);
+    debug_assert!(
+        rebased || state.is_none_or(|state| state.instant <= now),
+        "the time of a state goes back"
+    );
     if let Some(minted) = mint::step(&mut next, command, now, context.policy) {
         return Ok(finish(next, Vec::new(), minted?, context));
     }
@@ -156,6 +160,13 @@ fn finish(mut next: State, said: Vec<LedgerWrite>, reply: Reply, context: &Conte
         writes.retain(|old| !write.supersedes(old));
         writes.push(write);
     }
+    debug_assert!(
+        writes.iter().all(|write| match write {
+            LedgerWrite::Period(row) => row.version == next.revision,
+            LedgerWrite::Session(_) => true,
+        }),
+        "a row has another version than the state that it is of"
+    );
     next.schema = SCHEMA;
     next.instant = next.time(context.now);
     if let Some(through) = context.written_through {
@@ -305,6 +316,7 @@ impl Machine<'_> {
     }
 
     fn stop_with(&mut self, reason: EndReason, change: impl FnOnce(&mut Ending)) {
+        debug_assert!(self.state.session.is_some(), "there is no session to stop");
         if let Some(session) = &self.state.session {
             let mut ending = ending_now(self.state, session, self.now, reason, self.policy);
             change(&mut ending);
