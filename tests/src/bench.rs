@@ -333,7 +333,7 @@ pub fn keyed(mut request: Request<Bytes>, key: &str) -> Request<Bytes> {
 /// When it is none.
 #[must_use]
 pub fn millis(text: &str) -> i64 {
-    talktime_usage::Instant::parse_rfc3339(text)
+    talktime_usage::Timestamp::parse_rfc3339(text)
         .expect("a date and time")
         .unix_millis()
 }

@@ -4,11 +4,11 @@ use talktime_store::SweepReport;
 use talktime_store::report::{AlarmTally, PeriodRecord, SessionRecord, Tally};
 use talktime_store::webhook_events::WebhookEvent;
 use talktime_usage::EventOutcome;
+use talktime_wire::Rfc3339;
 use talktime_wire::internal::{
     AlarmsAnswer, DayTally, PeriodAnswer, PlanTally, ReasonTally, SessionAnswer, SweepAnswer,
     WebhookEventAnswer,
 };
-use talktime_wire::timestamp::Timestamp;
 use talktime_wire::webhook::WebhookOutcome;
 
 pub fn sweep(report: SweepReport) -> SweepAnswer {
@@ -28,7 +28,7 @@ pub fn session(row: SessionRecord) -> SessionAnswer {
         user_id: row.user,
         session_id: row.id,
         started_at: row.started_at.into(),
-        ended_at: row.ended_at.map(Timestamp::from),
+        ended_at: row.ended_at.map(Rfc3339::from),
         minutes_used: row.minutes_used,
         topic: row.topic,
         difficulty: row.difficulty,

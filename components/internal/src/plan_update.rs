@@ -5,8 +5,8 @@ use talktime_spin::now;
 use talktime_store::delivery::{Delivered, Effect, KnownBy, deliver};
 use talktime_store::{WriteMark, plan_news, subscriptions};
 use talktime_usage::{
-    Catalogue, Claim, Command, EventOrder, EventOutcome, Instant, Ownership, Period, PlanName,
-    PlanNews, Repeat, Source, Subscriber, SubscriptionId, status,
+    Catalogue, Claim, Command, EventOrder, EventOutcome, Ownership, Period, PlanName, PlanNews,
+    Repeat, Source, Subscriber, SubscriptionId, Timestamp, status,
 };
 use talktime_wire::internal::{
     GrantAnswer, NotApplied, PlanAction, UpdatePlanAnswer, UpdatePlanBody,
@@ -50,7 +50,7 @@ async fn carry_out(
     body: &UpdatePlanBody,
     update: &Update,
     mark: &WriteMark,
-    now: Instant,
+    now: Timestamp,
 ) -> Result<EventOutcome, Problem> {
     // Without a time of its own only the record knows an update again, and without an id it is none that could come again.
     let known_by = if body.event_id.is_some() && !update.is_timed {
@@ -88,7 +88,7 @@ impl Update {
         body: &UpdatePlanBody,
         catalogue: &Catalogue,
         known: &[Ownership],
-        now: Instant,
+        now: Timestamp,
     ) -> Result<Self, Problem> {
         let event = body.event_id.as_deref().unwrap_or_default();
         let told = body.occurred_at.map(|at| EventOrder::at(at.0, event));
@@ -132,7 +132,7 @@ impl Update {
     }
 
     /// Whether the subscription is the user's, as far as the update can say.
-    fn claim(&mut self, id: &SubscriptionId, known: &[Ownership], ends: bool, now: Instant) {
+    fn claim(&mut self, id: &SubscriptionId, known: &[Ownership], ends: bool, now: Timestamp) {
         let Some(news) = &mut self.news else { return };
         let last = known.iter().map(Ownership::last_word).max();
         let micros = news.as_of.as_ref().map_or_else(

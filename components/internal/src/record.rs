@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 use talktime_store::WriteMark;
 use talktime_store::webhook_events::WebhookEvent;
-use talktime_usage::{EventOutcome, Instant, Repeat};
+use talktime_usage::{EventOutcome, Repeat, Timestamp};
 use talktime_wire::internal::{PlanAction, UpdatePlanBody};
 
 use crate::plan_update::Update;
@@ -23,7 +23,7 @@ pub fn row(
     body: &UpdatePlanBody,
     update: &Update,
     outcome: EventOutcome,
-    received_at: Instant,
+    received_at: Timestamp,
 ) -> WebhookEvent {
     let mut detail = json!({
         "action": match body.action {

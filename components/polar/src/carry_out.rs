@@ -10,7 +10,7 @@ use talktime_spin::{HOST, KeyValue, Ledger, Settings};
 use talktime_store::delivery::{Delivered, Effect, KnownBy, deliver};
 use talktime_store::webhook_events::WebhookEvent;
 use talktime_store::{ApplyError, StoreError, Users, plan_news, pseudonym, subscriptions};
-use talktime_usage::{EventOutcome, Instant, Policy, UserId};
+use talktime_usage::{EventOutcome, Policy, Timestamp, UserId};
 
 use crate::{BILLING, read_billing};
 
@@ -20,7 +20,7 @@ pub async fn carry_out(
     ledger: &Ledger,
     event: &Event,
     delivery: Delivery<'_>,
-    received_at: Instant,
+    received_at: Timestamp,
 ) -> Result<Delivered, Problem> {
     let settings = Settings::load().await?;
     let catalogue = &settings.policy.catalogue;
@@ -63,7 +63,7 @@ pub fn row(
     record: Record,
     user: Option<UserId>,
     outcome: EventOutcome,
-    received_at: Instant,
+    received_at: Timestamp,
 ) -> WebhookEvent {
     WebhookEvent {
         id: id.to_owned(),

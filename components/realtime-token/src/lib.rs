@@ -11,8 +11,8 @@ use talktime_http::Verb::Post;
 use talktime_http::{Answer, Call, Problem, Request, Service};
 use talktime_spin::{HOST, KeyValue, Misconfigured, Once, Settings, variable};
 use talktime_store::{NoLedger, Users};
-use talktime_voice::accounts::{GEMINI, OPENAI, Variables};
 use talktime_voice::{Account, Accounts, Minting, provider};
+use talktime_voice::{GEMINI, OPENAI, Variables};
 use talktime_wire::token::{TokenAnswer, TokenBody};
 
 #[derive(Clone, Copy)]

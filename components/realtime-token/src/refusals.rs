@@ -1,7 +1,7 @@
 //! Why there is no token, as the problems that callers see.
 
 use talktime_http::{Code, Problem};
-use talktime_voice::accounts::{Account, NotOffered, NotSetUp};
+use talktime_voice::{Account, NotOffered, NotSetUp};
 use talktime_voice::{Failure, MintError};
 
 pub fn not_set_up(error: NotSetUp) -> Problem {

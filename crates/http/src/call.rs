@@ -6,7 +6,7 @@
 use serde::de::DeserializeOwned;
 use talktime_spin::now;
 use talktime_store::WriteMark;
-use talktime_usage::{Instant, UserId};
+use talktime_usage::{Timestamp, UserId};
 
 use crate::auth::{self, Authenticator};
 use crate::idempotency::Idempotency;
@@ -54,7 +54,7 @@ impl Request {
     async fn call_by<B: DeserializeOwned>(
         self,
         authenticator: &Authenticator,
-        now: Instant,
+        now: Timestamp,
     ) -> Result<Call<B>, Problem> {
         let user = self.user_by(authenticator, now)?;
         let (body, idempotency) = self.json().await?;

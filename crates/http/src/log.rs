@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue};
 use talktime_spin::now;
-use talktime_usage::Instant;
+use talktime_usage::Timestamp;
 use talktime_wire::problem::Code;
 
 use crate::problem::Problem;
@@ -26,7 +26,7 @@ const REASONS_MAX: usize = 64;
 /// How many lines a reason has had.
 #[derive(Debug)]
 struct Count {
-    since: Instant,
+    since: Timestamp,
     written: u32,
     left_out: u32,
 }
@@ -41,7 +41,7 @@ impl Lines {
     }
 
     /// Whether one more line of that reason may be written, and how many were left out before it.
-    fn admit(&mut self, reason: &str, bound: Bound, now: Instant) -> Option<u32> {
+    fn admit(&mut self, reason: &str, bound: Bound, now: Timestamp) -> Option<u32> {
         let is_known = self.0.contains_key(reason) || self.0.len() < REASONS_MAX;
         let reason = if is_known { reason } else { "" };
         let count = self.0.entry(reason.to_owned()).or_insert(Count {
@@ -151,8 +151,8 @@ fn admit(reason: &str, bound: Bound) -> Option<u32> {
 mod tests {
     use super::*;
 
-    fn at(second: i64) -> Instant {
-        Instant::from_unix_seconds(1_000_000 + second)
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_unix_seconds(1_000_000 + second)
     }
 
     #[test]

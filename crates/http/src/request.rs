@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Method, Uri};
 use http_body_util::BodyExt;
 use serde::de::DeserializeOwned;
-use talktime_usage::{Instant, UserId};
+use talktime_usage::{Timestamp, UserId};
 
 use crate::auth::Authenticator;
 use crate::body::BODY_BYTES_MAX;
@@ -103,7 +103,7 @@ impl Request {
     pub(crate) fn user_by(
         &self,
         authenticator: &Authenticator,
-        now: Instant,
+        now: Timestamp,
     ) -> Result<UserId, Problem> {
         authenticator.user(&self.headers, self.cookies, now)
     }

@@ -112,7 +112,7 @@ mod tests {
     use http_body_util::{BodyExt, Full};
     use serde::Deserialize;
     use serde_json::json;
-    use talktime_usage::Instant;
+    use talktime_usage::Timestamp;
 
     use super::*;
     use crate::auth::{AuthSettings, Authenticator};
@@ -158,7 +158,7 @@ mod tests {
                     ..AuthSettings::default()
                 };
                 let authenticator = Authenticator::from_settings(&settings)?;
-                let user = request.user_by(&authenticator, Instant::from_unix_seconds(0))?;
+                let user = request.user_by(&authenticator, Timestamp::from_unix_seconds(0))?;
                 Answer::ok(&json!({ "user": user.as_str() }))
             }
         }

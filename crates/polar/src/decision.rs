@@ -6,8 +6,8 @@ pub mod subject;
 use std::collections::BTreeMap;
 
 use talktime_usage::{
-    Catalogue, Claim, Command, CustomerId, EventOrder, EventOutcome, Instant, Ownership, Period,
-    PlanName, PlanNews, Roster, RosterEntry, Source, State, Subscriber, SubscriptionId, UserId,
+    Catalogue, Claim, Command, CustomerId, EventOrder, EventOutcome, Ownership, Period, PlanName,
+    PlanNews, Roster, RosterEntry, Source, State, Subscriber, SubscriptionId, Timestamp, UserId,
 };
 
 use crate::event::{Event, Subject, Subscription};
@@ -32,7 +32,7 @@ pub struct Arrival<'a> {
     /// How it was delivered.
     pub delivery: Delivery<'a>,
     /// When.
-    pub at: Instant,
+    pub at: Timestamp,
     /// What is known of the subscriptions that [`subject::asked_about`] names.
     pub known: &'a [Ownership],
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use chrono::DateTime;
 use serde_json::Value;
-use talktime_usage::Instant;
+use talktime_usage::Timestamp;
 
 /// How much of a text is kept for the operator.
 const KEPT_CHARACTERS_MAX: usize = 128;
@@ -52,9 +52,9 @@ pub struct Subscription {
     /// The plan that the subscription names in its own metadata.
     pub own_plan: Option<String>,
     /// The first instant of what is paid for, or free to try, and the first one after it.
-    pub paid: Option<(Instant, Instant)>,
+    pub paid: Option<(Timestamp, Timestamp)>,
     /// When it ends or pauses by itself, unless that is taken back.
-    pub ends_at: Option<Instant>,
+    pub ends_at: Option<Timestamp>,
 }
 
 /// Why a body is no event.
@@ -153,7 +153,7 @@ fn subject(kind: &str, data: &Value) -> Subject {
 impl Subscription {
     fn of(data: &Value) -> Self {
         let owned = |path| text(data, path).map(str::to_owned);
-        let at = |path| Instant::parse_rfc3339(text(data, path)?).ok();
+        let at = |path| Timestamp::parse_rfc3339(text(data, path)?).ok();
         let says = |path| data.pointer(path).and_then(Value::as_bool) == Some(true);
         let status = owned("/status");
         let trial = at("/trial_start")

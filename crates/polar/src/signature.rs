@@ -8,7 +8,7 @@ use base64::engine::{DecodePaddingMode, Engine};
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 use subtle::{Choice, ConstantTimeEq};
-use talktime_usage::Instant;
+use talktime_usage::Timestamp;
 
 /// How far the sender's clock and ours may be apart, both ways: what Standard Webhooks asks for.
 const TOLERANCE_SECONDS: u64 = 300;
@@ -66,7 +66,7 @@ pub enum Refused {
     Id,
     /// Not a number of seconds.
     #[error("webhook-timestamp is not a number of seconds")]
-    Timestamp,
+    Rfc3339,
     /// Too old, or from the future: a replay, or one of the clocks is wrong.
     #[error("webhook-timestamp is more than {TOLERANCE_SECONDS} s from this clock")]
     Stale,
@@ -134,7 +134,11 @@ impl Keys {
     ///
     /// # Errors
     /// When the delivery cannot be genuine, or is not recent.
-    pub fn examine<'a>(&'a self, headers: Headers<'a>, now: Instant) -> Result<Claim<'a>, Refused> {
+    pub fn examine<'a>(
+        &'a self,
+        headers: Headers<'a>,
+        now: Timestamp,
+    ) -> Result<Claim<'a>, Refused> {
         if self.0.is_empty() {
             return Err(Refused::NoSecret);
         }
@@ -159,7 +163,7 @@ impl Keys {
             .parse()
             .ok()
             .filter(|_| timestamp.bytes().all(|byte| byte.is_ascii_digit()))
-            .ok_or(Refused::Timestamp)?;
+            .ok_or(Refused::Rfc3339)?;
         if sent_at_seconds.abs_diff(now.unix_seconds()) > TOLERANCE_SECONDS {
             return Err(Refused::Stale);
         }

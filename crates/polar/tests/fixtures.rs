@@ -8,7 +8,7 @@ use talktime_polar::decision::{Action, Arrival, Rules, decide};
 use talktime_polar::event::Event;
 use talktime_polar::products::{PastDue, Products};
 use talktime_polar::signature::Delivery;
-use talktime_usage::{Catalogue, Command, Instant};
+use talktime_usage::{Catalogue, Command, Timestamp};
 
 /// A fixture's name without `.json`, and what becomes of it.
 const EXPECTED: [(&str, &str); 23] = [
@@ -51,7 +51,7 @@ fn outcome(body: &[u8]) -> String {
     };
     let arrival = Arrival {
         delivery,
-        at: Instant::from_unix_seconds(1_800_000_000),
+        at: Timestamp::from_unix_seconds(1_800_000_000),
         known: &[],
     };
     let decision = decide(&event, arrival, rules);

@@ -7,7 +7,7 @@ mod account;
 
 use account::{Account, Sent, Standing, at, listed, of_subscription, sent, with};
 use serde_json::json;
-use talktime_usage::{Instant, Period};
+use talktime_usage::{Period, Timestamp};
 
 /// Delivers `events` in many orders, all by `end`, and checks how the user then stands.
 fn check(events: &[Sent], end: &str, plan: &str, period: (&str, &str)) {
@@ -43,7 +43,7 @@ fn check_free_with(account: &Account, events: &[Sent], end: &str) {
 }
 
 /// How the user stands at `end` when `events` were delivered by then, in many orders, each with its name.
-fn standings(account: &Account, events: &[Sent], end: Instant) -> Vec<(String, Standing)> {
+fn standings(account: &Account, events: &[Sent], end: Timestamp) -> Vec<(String, Standing)> {
     let mut standings = told_at_the_end(account, events, end);
     let live = account.told_live(events, end, 0);
     standings.push(("live".to_owned(), account.standing(live.as_ref(), end)));
@@ -60,7 +60,7 @@ fn standings(account: &Account, events: &[Sent], end: Instant) -> Vec<(String, S
 }
 
 /// The same where all are delivered at `end`.
-fn told_at_the_end(account: &Account, events: &[Sent], end: Instant) -> Vec<(String, Standing)> {
+fn told_at_the_end(account: &Account, events: &[Sent], end: Timestamp) -> Vec<(String, Standing)> {
     let in_order = ("in order".to_owned(), events.to_vec());
     let orders = account::orders(events);
     std::iter::once(in_order)

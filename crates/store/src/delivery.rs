@@ -3,7 +3,7 @@
 //! It is carried out first and recorded then. Should anything break off in between, it is delivered again and finds its own
 //! order in the user's state, so that it counts once; the record tells how the first delivery ended.
 
-use talktime_usage::{EventOutcome, Instant};
+use talktime_usage::{EventOutcome, Timestamp};
 
 use crate::error::StoreError;
 use crate::sql::Sql;
@@ -47,7 +47,7 @@ pub async fn deliver<C: Sql, E: From<StoreError>>(
     ledger: &SqlLedger<C>,
     id: &str,
     known_by: KnownBy,
-    now: Instant,
+    now: Timestamp,
     carry_out: impl AsyncFnOnce() -> Result<(WebhookEvent, Effect), E>,
 ) -> Result<Delivered, E> {
     if known_by == KnownBy::Record

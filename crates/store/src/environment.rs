@@ -3,12 +3,12 @@
 use std::pin::Pin;
 use std::time::Duration;
 
-use talktime_usage::Instant;
+use talktime_usage::Timestamp;
 
 /// Clocks and chance. Tests have their own.
 pub trait Environment {
     /// The time by the wall clock, which operators and time servers set.
-    fn now(&self) -> Instant;
+    fn now(&self) -> Timestamp;
 
     /// The time that has passed since some moment, by a clock that nobody sets.
     fn elapsed(&self) -> Duration;

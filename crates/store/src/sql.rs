@@ -2,7 +2,7 @@
 
 use std::sync::atomic::AtomicBool;
 
-use talktime_usage::{Instant, Minutes};
+use talktime_usage::{Minutes, Timestamp};
 
 use crate::error::StoreError;
 
@@ -147,12 +147,12 @@ pub(crate) fn optional_text(row: &Row, column: usize) -> Result<Option<String>, 
     Ok(optional::<&str>(row, column)?.map(ToOwned::to_owned))
 }
 
-pub(crate) fn required_instant(row: &Row, column: usize) -> Result<Instant, StoreError> {
-    required(row, column).map(Instant::from_unix_seconds)
+pub(crate) fn required_instant(row: &Row, column: usize) -> Result<Timestamp, StoreError> {
+    required(row, column).map(Timestamp::from_unix_seconds)
 }
 
-pub(crate) fn optional_instant(row: &Row, column: usize) -> Result<Option<Instant>, StoreError> {
-    Ok(optional(row, column)?.map(Instant::from_unix_seconds))
+pub(crate) fn optional_instant(row: &Row, column: usize) -> Result<Option<Timestamp>, StoreError> {
+    Ok(optional(row, column)?.map(Timestamp::from_unix_seconds))
 }
 
 pub(crate) fn required_minutes(row: &Row, column: usize) -> Result<Minutes, StoreError> {
@@ -179,12 +179,12 @@ pub(crate) fn optional_value(value: Option<&str>) -> Value {
     value.map_or(Value::Null, text)
 }
 
-pub(crate) fn seconds(at: Instant) -> Value {
+pub(crate) fn seconds(at: Timestamp) -> Value {
     Value::Integer(at.unix_seconds())
 }
 
 /// Rounded up, for alarms: at that second the instant has surely come.
-pub(crate) fn seconds_up(at: Instant) -> Value {
+pub(crate) fn seconds_up(at: Timestamp) -> Value {
     let floor = at.unix_seconds();
     Value::Integer(floor + i64::from(at.unix_millis() > floor * 1_000))
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, params_from_iter};
-use talktime_usage::{Instant, Policy, State, UserId};
+use talktime_usage::{Policy, State, Timestamp, UserId};
 
 use crate::error::StoreError;
 use crate::memory::{Behaviour, MemoryDocuments, Simulation};
@@ -163,7 +163,7 @@ pub fn rows(connection: &Connection, sql: &str) -> rusqlite::Result<Vec<String>>
 
 /// One that begins at that time. What runs in it borrows it for good.
 pub fn simulation(at: &str, seed: u64) -> &'static Simulation {
-    let start = Instant::parse_rfc3339(at).expect("a time");
+    let start = Timestamp::parse_rfc3339(at).expect("a time");
     Box::leak(Box::new(Simulation::new(start, seed)))
 }
 

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use talktime_usage::restore::is_to_be_compared;
+use talktime_usage::is_to_be_compared;
 use talktime_usage::{
-    Command, Instant, LedgerFacts, LedgerWrite, OtherReply, Policy, Refusal, Repeat, Reply, State,
-    Status, UserId, WriteId, clock_ahead, status,
+    Command, LedgerFacts, LedgerWrite, OtherReply, Policy, Refusal, Repeat, Reply, State, Status,
+    Timestamp, UserId, WriteId, clock_ahead, status,
 };
 
 use crate::backoff;
@@ -108,7 +108,7 @@ impl<'a, D: Documents, L: Ledger> Users<'a, D, L> {
     }
 
     /// The time.
-    pub(crate) fn now(&self) -> Instant {
+    pub(crate) fn now(&self) -> Timestamp {
         self.environment.now()
     }
 
@@ -221,7 +221,7 @@ impl<'a, D: Documents, L: Ledger> Users<'a, D, L> {
         user: &UserId,
         command: &Command,
         applied: &Applied,
-        now: Instant,
+        now: Timestamp,
         deadline: Deadline,
     ) {
         let before = applied.before.as_ref();

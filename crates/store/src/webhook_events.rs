@@ -1,6 +1,6 @@
 //! Events about plans and what became of them: the ledger's `webhook_events`.
 
-use talktime_usage::{EventOutcome, Instant, UserId};
+use talktime_usage::{EventOutcome, Timestamp, UserId};
 
 use crate::error::StoreError;
 use crate::sql::{
@@ -24,7 +24,7 @@ pub struct WebhookEvent {
     /// Its name, such as `subscription.active`.
     pub kind: String,
     /// When it first came.
-    pub received_at: Instant,
+    pub received_at: Timestamp,
     /// Whom it is about, if that is known.
     pub user: Option<UserId>,
     /// What became of it.
@@ -69,7 +69,7 @@ pub(crate) async fn insert<C: Sql>(
 pub async fn find<C: Sql>(
     ledger: &SqlLedger<C>,
     id: &str,
-    now: Instant,
+    now: Timestamp,
 ) -> Result<Option<WebhookEvent>, StoreError> {
     let rows = ledger
         .query(
@@ -88,7 +88,7 @@ pub async fn find<C: Sql>(
 pub async fn unmapped<C: Sql>(
     ledger: &SqlLedger<C>,
     most: u32,
-    now: Instant,
+    now: Timestamp,
 ) -> Result<Vec<WebhookEvent>, StoreError> {
     let sql = format!(
         "SELECT id, type, received_at, user_id, outcome, detail FROM webhook_events \
@@ -107,7 +107,7 @@ pub async fn unmapped<C: Sql>(
 /// When the ledger fails.
 pub async fn count_unmapped<C: Sql>(
     ledger: &SqlLedger<C>,
-    now: Instant,
+    now: Timestamp,
 ) -> Result<u64, StoreError> {
     let open = open_outcomes();
     let sql = format!("SELECT COUNT(*) FROM webhook_events WHERE outcome IN ({open})");

@@ -10,7 +10,7 @@ use crate::mints::MintLimits;
 use crate::period::Period;
 use crate::plan::PlanName;
 use crate::session::{Difficulty, EndReason, EndedSession, Topic};
-use crate::time::{Instant, Minutes, Seconds};
+use crate::time::{Minutes, Seconds, Timestamp};
 
 /// A change that somebody wants.
 #[derive(Clone, Debug, PartialEq)]
@@ -41,12 +41,12 @@ pub enum Command {
         /// The session that it was minted for.
         session: SessionId,
         /// How long it can be talked with.
-        token_until: Instant,
+        token_until: Timestamp,
     },
     /// The token did not come: its place among the mints is given back.
     MintFailed {
         /// The instant of the mint, [`Minted::at`].
-        mint: Instant,
+        mint: Timestamp,
     },
     /// A source grants a plan, or no longer does.
     ChangePlan {
@@ -57,7 +57,7 @@ pub enum Command {
         /// The paid period, where it is told: see [`Period::paid`]. A grant with one has to be renewed.
         period: Option<Period>,
         /// When the grant ends by itself, where it is told.
-        ends_at: Option<Instant>,
+        ends_at: Option<Timestamp>,
         /// The provider's customer whom the subscription belongs to, where it is told.
         customer: Option<CustomerId>,
         /// Whether usage starts afresh.
@@ -156,7 +156,7 @@ pub struct Started {
     /// Its id.
     pub session: SessionId,
     /// When.
-    pub at: Instant,
+    pub at: Timestamp,
     /// Minutes left.
     pub minutes_remaining: Minutes,
     /// How long it may last.
@@ -190,7 +190,7 @@ pub struct Stopped {
     /// Why.
     pub reason: EndReason,
     /// When.
-    pub at: Instant,
+    pub at: Timestamp,
 }
 
 impl From<&EndedSession> for Stopped {
@@ -211,13 +211,13 @@ pub struct Minted {
     /// The session that it is for.
     pub session: SessionId,
     /// The instant of this, by which the mint can be given back.
-    pub at: Instant,
+    pub at: Timestamp,
     /// Minutes left.
     pub minutes_remaining: Minutes,
     /// How much longer the user may talk.
     pub seconds_remaining: Seconds,
     /// The instant at which the session will be stopped, which the token must not outlive.
-    pub until: Instant,
+    pub until: Timestamp,
 }
 
 /// What became of news about a plan.

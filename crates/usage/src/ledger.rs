@@ -6,7 +6,7 @@ use crate::ids::SessionId;
 use crate::period::Period;
 use crate::plan::PlanName;
 use crate::session::{Difficulty, EndReason, Topic};
-use crate::time::{Instant, Minutes};
+use crate::time::{Minutes, Timestamp};
 
 /// One row to insert or to bring up to date. Writing it twice, or after a newer one, changes nothing.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -44,7 +44,7 @@ pub struct SessionRow {
     /// The session.
     pub id: SessionId,
     /// When it started.
-    pub started_at: Instant,
+    pub started_at: Timestamp,
     /// How it ended, if it did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended: Option<SessionEnd>,
@@ -62,7 +62,7 @@ pub struct SessionRow {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SessionEnd {
     /// When.
-    pub at: Instant,
+    pub at: Timestamp,
     /// Why.
     pub reason: EndReason,
 }

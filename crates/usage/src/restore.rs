@@ -22,7 +22,7 @@ use crate::session::{EndReason, EndedSession, RunningSession};
 use crate::settle::settle;
 use crate::state::{CurrentPeriod, SCHEMA, State};
 use crate::step::{Context, Step};
-use crate::time::{Instant, Minutes};
+use crate::time::{Minutes, Timestamp};
 
 /// How often the state of a session that runs is compared with the ledger.
 pub const COMPARED_EVERY: Duration = Duration::from_mins(5);
@@ -34,7 +34,7 @@ const SOURCE: &str = "restored-from-ledger";
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct LedgerFacts {
     /// When the user's alarm is to fire.
-    pub alarm_at: Option<Instant>,
+    pub alarm_at: Option<Timestamp>,
     /// The newest version of any of the user's rows.
     pub version: u64,
     /// The user's latest period.
@@ -68,7 +68,7 @@ impl LedgerFacts {
 
     /// Whether no sweep will come by a session that runs in the state: its alarm is missing, or far away.
     #[must_use]
-    pub fn lacks_alarm(&self, state: &State, now: Instant, longest_wait: Duration) -> bool {
+    pub fn lacks_alarm(&self, state: &State, now: Timestamp, longest_wait: Duration) -> bool {
         let late = now.plus(longest_wait);
         state.session.is_some() && self.alarm_at.is_none_or(|at| at > late)
     }
@@ -92,7 +92,7 @@ pub fn is_to_be_compared(before: &State, after: &State) -> bool {
     let (Some(old), Some(new)) = (&before.session, &after.session) else {
         return false;
     };
-    let turn = |heard: Instant| heard.since(new.started_at).as_secs() / COMPARED_EVERY.as_secs();
+    let turn = |heard: Timestamp| heard.since(new.started_at).as_secs() / COMPARED_EVERY.as_secs();
     old.id == new.id && turn(old.last_sign) < turn(new.last_sign)
 }
 
@@ -179,7 +179,7 @@ fn adopt(next: &mut State, row: &PeriodFacts, lost: bool) -> bool {
 
 /// Lets one session run, that of the state or else the ledger's newest that can go on, and ends the others that the ledger
 /// believes to run: each where it was last heard of, since that is what the periods' rows have of it.
-fn close_sessions(next: &mut State, facts: &LedgerFacts, now: Instant) -> Vec<LedgerWrite> {
+fn close_sessions(next: &mut State, facts: &LedgerFacts, now: Timestamp) -> Vec<LedgerWrite> {
     if let Some(running) = &next.session
         && facts.end_of(running.id).is_some()
     {

@@ -11,7 +11,7 @@ use crate::ledger::SessionRow;
 use crate::period::Period;
 use crate::plan::{Plan, PlanName};
 use crate::policy::Policy;
-use crate::time::{Instant, Minutes, millis};
+use crate::time::{Minutes, Timestamp, millis};
 
 /// How hard the learner wants it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -115,16 +115,16 @@ pub struct RunningSession {
     /// Its id.
     pub id: SessionId,
     /// When it started.
-    pub started_at: Instant,
+    pub started_at: Timestamp,
     /// When it last gave a sign of life: its start, a heartbeat, or a realtime token that was handed out.
     #[serde(rename = "last_heartbeat")]
-    pub last_sign: Instant,
+    pub last_sign: Timestamp,
     /// Whether any sign of life has come since the start, so that the user may have talked.
     #[serde(default)]
     pub heard: bool,
     /// How long the realtime tokens that were handed out can be talked with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub token_until: Option<Instant>,
+    pub token_until: Option<Timestamp>,
     /// What it runs under. A state of a version that kept none is judged by today's settings.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub terms: Option<Terms>,
@@ -191,7 +191,7 @@ pub struct EarlierPeriod {
     pub period: Period,
     /// Where the session is split, if not at the period's end: a clock that was ahead had closed it too early.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cut_at: Option<Instant>,
+    pub cut_at: Option<Timestamp>,
     /// The plan in force when it ended.
     pub plan: PlanName,
     /// That plan's minutes.
@@ -206,7 +206,7 @@ pub struct EarlierPeriod {
 impl EarlierPeriod {
     /// Where the session is split.
     #[must_use]
-    pub fn cut(&self) -> Instant {
+    pub fn cut(&self) -> Timestamp {
         self.cut_at.unwrap_or(self.period.end())
     }
 }
@@ -227,7 +227,7 @@ impl RunningSession {
     #[must_use]
     pub fn started(
         id: SessionId,
-        now: Instant,
+        now: Timestamp,
         topic: Option<Topic>,
         difficulty: Option<Difficulty>,
     ) -> Self {
@@ -247,7 +247,7 @@ impl RunningSession {
 
     /// Its row for the ledger while it runs, as of `now`.
     #[must_use]
-    pub fn row(&self, now: Instant) -> SessionRow {
+    pub fn row(&self, now: Timestamp) -> SessionRow {
         SessionRow {
             id: self.id,
             started_at: self.started_at,
@@ -263,8 +263,8 @@ impl RunningSession {
     /// Each period but the last gets the session up to its end, rounded up, less what earlier periods got; the last
     /// gets the rest of the total. So the parts always add up to the whole, rounded up once.
     #[must_use]
-    pub fn shares(&self, until: Instant, least: Minutes) -> Shares {
-        let minutes_at = |at: Instant| Minutes::rounded_up(at.since(self.started_at)).max(least);
+    pub fn shares(&self, until: Timestamp, least: Minutes) -> Shares {
+        let minutes_at = |at: Timestamp| Minutes::rounded_up(at.since(self.started_at)).max(least);
         let mut assigned = Minutes::ZERO;
         let earlier: Vec<Minutes> = self
             .earlier
@@ -293,7 +293,7 @@ impl RunningSession {
     }
 
     /// A sign of life.
-    pub(crate) fn hear(&mut self, now: Instant) {
+    pub(crate) fn hear(&mut self, now: Timestamp) {
         self.last_sign = now;
         self.heard = true;
     }
@@ -310,7 +310,7 @@ impl RunningSession {
 
     /// The shares at this moment, were the session to go on: nothing yet at its very start.
     #[must_use]
-    pub fn shares_so_far(&self, now: Instant) -> Shares {
+    pub fn shares_so_far(&self, now: Timestamp) -> Shares {
         self.shares(now, Minutes::ZERO)
     }
 }
@@ -321,9 +321,9 @@ pub struct EndedSession {
     /// Its id.
     pub id: SessionId,
     /// When it started.
-    pub started_at: Instant,
+    pub started_at: Timestamp,
     /// When it ended: the instant up to which it is billed.
-    pub ended_at: Instant,
+    pub ended_at: Timestamp,
     /// Why.
     pub reason: EndReason,
     /// What it cost.

@@ -17,7 +17,7 @@ use crate::plan::{Allowance, Plan};
 use crate::policy::Policy;
 use crate::session::{EarlierPeriod, EndReason, EndedSession, RunningSession, Terms};
 use crate::state::{CurrentPeriod, State};
-use crate::time::{Instant, Minutes};
+use crate::time::{Minutes, Timestamp};
 
 /// More periods than a session can cross: even with periods of a second it would be stale first.
 const CROSSINGS_MAX: usize = 10_000;
@@ -27,7 +27,7 @@ const CROSSINGS_MAX: usize = 10_000;
 const LOOKAHEAD_MAX: usize = 24;
 
 /// Brings the state to `now`, which must not be before its last instant, and gives the ledger rows that follow.
-pub fn settle(state: &mut State, now: Instant, policy: &Policy) -> Vec<LedgerWrite> {
+pub fn settle(state: &mut State, now: Timestamp, policy: &Policy) -> Vec<LedgerWrite> {
     debug_assert!(
         state.instant <= now,
         "a state is settled at an instant before its own"
@@ -79,7 +79,7 @@ pub fn settle(state: &mut State, now: Instant, policy: &Policy) -> Vec<LedgerWri
 /// How long the user may talk from `now` on: until the running session, or one started now, is stopped, heartbeats
 /// coming. The end of a period, with the minutes of the next, is taken into account.
 #[must_use]
-pub fn time_remaining(state: &State, now: Instant, policy: &Policy) -> Duration {
+pub fn time_remaining(state: &State, now: Timestamp, policy: &Policy) -> Duration {
     let session = match &state.session {
         Some(session) => session.clone(),
         None if state.plan(policy).minutes <= state.period.billed_minutes => return Duration::ZERO,
@@ -180,8 +180,8 @@ pub fn end_session(state: &mut State, ending: &Ending, policy: &Policy) -> Vec<L
 /// period has not begun by the clock that is right now.
 pub(crate) fn close_period_under_session(
     state: &mut State,
-    end: Instant,
-    cut: Instant,
+    end: Timestamp,
+    cut: Timestamp,
     plan: &Plan,
 ) -> Option<LedgerWrite> {
     debug_assert!(
@@ -225,7 +225,7 @@ pub(crate) fn close_period_under_session(
 }
 
 /// Closes a period in which no session runs; the next one is the one that holds `now`, without rows for those between.
-fn close_idle_period(state: &mut State, now: Instant, policy: &Policy) -> Option<LedgerWrite> {
+fn close_idle_period(state: &mut State, now: Timestamp, policy: &Policy) -> Option<LedgerWrite> {
     let row = state
         .period
         .recorded
@@ -244,8 +244,8 @@ fn close_idle_period(state: &mut State, now: Instant, policy: &Policy) -> Option
 /// Opens the period that holds `now`, after one that ended at `closed_until`.
 pub(crate) fn open_next_period(
     state: &mut State,
-    closed_until: Instant,
-    now: Instant,
+    closed_until: Timestamp,
+    now: Timestamp,
     allowance: Allowance,
 ) {
     debug_assert!(

@@ -17,7 +17,7 @@ use crate::policy::Policy;
 use crate::rhythm::Rhythm;
 use crate::session::{EndedSession, RunningSession, Terms};
 use crate::step::Repeat;
-use crate::time::{Instant, Minutes};
+use crate::time::{Minutes, Timestamp};
 
 /// The layout that this version reads and writes. A change that older versions could not live with raises it.
 pub const SCHEMA: u32 = 2;
@@ -53,7 +53,7 @@ pub struct State {
     /// Whose state it is.
     pub user: UserId,
     /// The latest instant that the state has seen. Time goes on from here even if a clock steps back.
-    pub instant: Instant,
+    pub instant: Timestamp,
     /// What the user is granted.
     #[serde(default)]
     pub grants: Grants,
@@ -94,11 +94,11 @@ pub struct CurrentPeriod {
     pub rhythm: Rhythm,
     /// When its minutes were given, which a moved start does not change: no paid period that began then or earlier brings any
     /// more. The first layout did not have it.
-    #[serde(default = "Instant::earliest")]
-    pub fresh_since: Instant,
+    #[serde(default = "Timestamp::earliest")]
+    pub fresh_since: Timestamp,
     /// Where the last closed period ended: no period begins before that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub closed_until: Option<Instant>,
+    pub closed_until: Option<Timestamp>,
     /// Whole minutes of the sessions that ended.
     pub billed_minutes: Minutes,
     /// Sessions that failed before anybody could talk, and were free.
@@ -138,7 +138,7 @@ pub struct Outgoing {
 impl State {
     /// The state of a user never seen before: on free, in a fresh calendar month. Nothing is stored by making it.
     #[must_use]
-    pub fn fresh(user: &UserId, now: Instant) -> Self {
+    pub fn fresh(user: &UserId, now: Timestamp) -> Self {
         let bounds = Period::calendar_month(now);
         Self {
             schema: SCHEMA,
@@ -199,13 +199,13 @@ impl State {
 
     /// The later of `now` and the last instant seen.
     #[must_use]
-    pub fn time(&self, now: Instant) -> Instant {
+    pub fn time(&self, now: Timestamp) -> Timestamp {
         now.max(self.instant)
     }
 
     /// Minutes used in the current period at `now`, the running session included.
     #[must_use]
-    pub fn minutes_used(&self, now: Instant) -> Minutes {
+    pub fn minutes_used(&self, now: Timestamp) -> Minutes {
         let running = self
             .session
             .as_ref()
@@ -215,7 +215,7 @@ impl State {
 
     /// The current period's row for the ledger, as of `now`.
     #[must_use]
-    pub fn period_row(&self, now: Instant, policy: &Policy, archived: bool) -> PeriodRow {
+    pub fn period_row(&self, now: Timestamp, policy: &Policy, archived: bool) -> PeriodRow {
         let plan = self.plan(policy);
         PeriodRow {
             id: self.period.id.clone(),
@@ -229,7 +229,7 @@ impl State {
     }
 
     /// The current period's row, with which the ledger hears of it.
-    pub(crate) fn record_period(&mut self, now: Instant, policy: &Policy) -> LedgerWrite {
+    pub(crate) fn record_period(&mut self, now: Timestamp, policy: &Policy) -> LedgerWrite {
         self.period.recorded = true;
         LedgerWrite::Period(self.period_row(now, policy, false))
     }
@@ -298,16 +298,16 @@ impl State {
 
 impl CurrentPeriod {
     /// The second in which it first began, which its id tells.
-    pub(crate) fn first_second(&self) -> Instant {
+    pub(crate) fn first_second(&self) -> Timestamp {
         // An id of another form was written by hand, into the ledger that the period was taken up from.
         let (_, second) = self.id.rsplit_once(':').unwrap_or_default();
         second
             .parse()
-            .map_or(self.bounds.start(), Instant::from_unix_seconds)
+            .map_or(self.bounds.start(), Timestamp::from_unix_seconds)
     }
 
     /// The latest second that is taken in the ledger by this period: by its start, which may have been moved, or its id.
-    pub(crate) fn latest_start(&self) -> Instant {
+    pub(crate) fn latest_start(&self) -> Timestamp {
         self.bounds
             .start()
             .max(self.first_second())
@@ -318,7 +318,7 @@ impl CurrentPeriod {
         user: &UserId,
         bounds: Period,
         rhythm: Rhythm,
-        closed_until: Option<Instant>,
+        closed_until: Option<Timestamp>,
     ) -> Self {
         Self {
             id: format!("{user}:{}", bounds.start().unix_seconds()),

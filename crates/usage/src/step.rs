@@ -16,7 +16,7 @@ use crate::settle::{end_session, settle};
 use crate::state::{SCHEMA, State};
 use crate::status::{Status, of_settled};
 use crate::sweep::{alarm_after, sweep};
-use crate::time::{Instant, Minutes, Seconds};
+use crate::time::{Minutes, Seconds, Timestamp};
 
 /// A heartbeat so soon after the last sign of life tells nothing new, and is not written.
 const HEARTBEATS_APART: Duration = Duration::from_secs(1);
@@ -27,7 +27,7 @@ pub struct Context<'a> {
     /// Whose state it is.
     pub user: &'a UserId,
     /// The time.
-    pub now: Instant,
+    pub now: Timestamp,
     /// The rules' settings.
     pub policy: &'a Policy,
     /// The mark that the write leaves. No other write has it, not even that of a retry: two copies of a request may be
@@ -190,7 +190,7 @@ fn finish(mut next: State, said: Vec<LedgerWrite>, reply: Reply, context: &Conte
 struct Machine<'a> {
     state: &'a mut State,
     writes: &'a mut Vec<LedgerWrite>,
-    now: Instant,
+    now: Timestamp,
     policy: &'a Policy,
 }
 
@@ -329,7 +329,7 @@ impl Machine<'_> {
         of_settled(self.state, self.now, self.policy)
     }
 
-    fn started(&self, session: SessionId, at: Instant) -> Reply {
+    fn started(&self, session: SessionId, at: Timestamp) -> Reply {
         let status = self.status();
         Reply::Started(Started {
             session,

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 /// A point in time: milliseconds since the Unix epoch, UTC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Instant(i64);
+pub struct Timestamp(i64);
 
 /// The last instant that RFC 3339 can write, 9999-12-31T23:59:59.999Z.
 const LATEST_MILLIS: i64 = 253_402_300_799_999;
@@ -24,7 +24,7 @@ pub enum TimeError {
     Range,
 }
 
-impl Instant {
+impl Timestamp {
     /// The beginning of 1970.
     pub(crate) const fn earliest() -> Self {
         Self(0)
@@ -78,7 +78,7 @@ impl Instant {
     /// This instant as a calendar date and time.
     #[must_use]
     pub fn utc(self) -> DateTime<Utc> {
-        // Every `Instant` lies within 1970 to 9999, which chrono can hold; the default is never taken.
+        // Every `Timestamp` lies within 1970 to 9999, which chrono can hold; the default is never taken.
         DateTime::from_timestamp_millis(self.0).unwrap_or_default()
     }
 
@@ -237,19 +237,22 @@ mod tests {
 
     #[test]
     fn instants_read_and_write_rfc3339() {
-        let at = Instant::parse_rfc3339("2026-10-01T11:00:05.120999+02:00").expect("valid");
+        let at = Timestamp::parse_rfc3339("2026-10-01T11:00:05.120999+02:00").expect("valid");
         assert_eq!(at.unix_millis(), 1_790_845_205_120);
         assert_eq!(at.to_rfc3339(), "2026-10-01T09:00:05Z");
-        assert_eq!(Instant::parse_rfc3339("tomorrow"), Err(TimeError::Format));
+        assert_eq!(Timestamp::parse_rfc3339("tomorrow"), Err(TimeError::Format));
         assert_eq!(
-            Instant::parse_rfc3339("1969-12-31T23:59:59Z"),
+            Timestamp::parse_rfc3339("1969-12-31T23:59:59Z"),
             Err(TimeError::Range)
         );
     }
 
     #[test]
     fn time_between_never_runs_backwards() {
-        let (early, late) = (Instant::from_unix_millis(5), Instant::from_unix_millis(9));
+        let (early, late) = (
+            Timestamp::from_unix_millis(5),
+            Timestamp::from_unix_millis(9),
+        );
         assert_eq!(late.since(early), Duration::from_millis(4));
         assert_eq!(early.since(late), Duration::ZERO);
     }

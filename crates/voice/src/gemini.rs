@@ -114,12 +114,12 @@ pub fn connect(base_url: &BaseUrl, version: &ApiVersion) -> Connect {
 
 #[cfg(test)]
 mod tests {
-    use talktime_usage::Instant;
+    use talktime_usage::Timestamp;
 
     use super::*;
 
     fn wish<'a>(voice: Option<&'a str>, now: &str, until: &str) -> Wish<'a> {
-        let at = |text: &str| Instant::parse_rfc3339(text).expect("a date and time");
+        let at = |text: &str| Timestamp::parse_rfc3339(text).expect("a date and time");
         Wish {
             model: "gemini-3.8-live",
             voice,

@@ -9,12 +9,12 @@
 //! (<https://platform.openai.com/docs/api-reference/realtime>), Google's ephemeral tokens of the Live API
 //! (<https://ai.google.dev/gemini-api/docs/ephemeral-tokens>).
 
-pub mod accounts;
+mod accounts;
 pub mod base_url;
-pub mod failure;
+mod failure;
 pub mod gemini;
 pub mod limits;
-pub mod mint;
+mod mint;
 mod mints;
 pub mod models;
 pub mod openai;
@@ -22,6 +22,6 @@ pub mod provider;
 pub mod terms;
 mod time_limit;
 
-pub use accounts::{Account, Accounts};
+pub use accounts::{Account, Accounts, GEMINI, NotOffered, NotSetUp, OPENAI, Variables};
 pub use failure::Failure;
 pub use mint::{MintError, Minting, Token};

@@ -8,8 +8,8 @@
 
 use bytes::Bytes;
 use talktime_store::{ApplyError, Documents, NoLedger, Users, WriteMark};
-use talktime_usage::command::Minted;
-use talktime_usage::{Instant, Seconds, SessionId, UserId};
+use talktime_usage::Minted;
+use talktime_usage::{Seconds, SessionId, Timestamp, UserId};
 
 use crate::accounts::Account;
 use crate::failure::Failure;
@@ -39,7 +39,7 @@ pub struct Token {
     /// The token.
     pub value: String,
     /// Until when a connection can be opened with it.
-    pub connect_until: Instant,
+    pub connect_until: Timestamp,
     /// What is left of the user's time as it is handed out.
     pub left: Minted,
 }

@@ -1,8 +1,8 @@
 //! A user's mints, as the user's state knows them: a place is taken, and then filled or given back.
 
 use talktime_store::{ApplyError, Documents, NoLedger, Users, WriteMark};
-use talktime_usage::command::Minted;
-use talktime_usage::{Instant, MintLimits, SessionId, UserId};
+use talktime_usage::Minted;
+use talktime_usage::{MintLimits, SessionId, Timestamp, UserId};
 
 use crate::limits::{GIVE_BACK_MAX, MINT_TRIES_PER_MINUTE_MAX, MINTS_PER_MINUTE_MAX};
 use crate::time_limit::within;
@@ -37,13 +37,13 @@ impl<D: Documents> Mints<'_, D> {
     pub async fn hand_out(
         &self,
         session: SessionId,
-        token_until: Instant,
+        token_until: Timestamp,
     ) -> Result<Minted, ApplyError> {
         self.users.hand_out(self.user, session, token_until).await
     }
 
     /// Gives the place back: no token came of it. Where that fails, it counts as one for the rest of its minute.
-    pub async fn give_back(&self, mint: Instant) {
+    pub async fn give_back(&self, mint: Timestamp) {
         let given_back = self.users.give_back(self.user, mint);
         let failure = match within(GIVE_BACK_MAX, self.users.environment, given_back).await {
             Some(Ok(())) => return,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::Value;
-use talktime_usage::Instant;
+use talktime_usage::Timestamp;
 
 /// The token that is wanted.
 #[derive(Clone, Copy, Debug)]
@@ -13,9 +13,9 @@ pub struct Wish<'a> {
     /// With which voice; the provider's own choice otherwise.
     pub voice: Option<&'a str>,
     /// The time.
-    pub now: Instant,
+    pub now: Timestamp,
     /// When the user's time is up.
-    pub until: Instant,
+    pub until: Timestamp,
 }
 
 /// What each provider has its own form of.
@@ -26,9 +26,9 @@ pub struct Terms {
     /// What it says about the token's life.
     pub expiry: Expiry,
     /// Until when the token can be connected with.
-    pub connect_until: Instant,
+    pub connect_until: Timestamp,
     /// Until when a user who has connected can talk with it, as far as the provider is concerned and the user's time goes.
-    pub talk_until: Instant,
+    pub talk_until: Timestamp,
 }
 
 /// How the end of a token's life is told to the provider.
@@ -37,13 +37,13 @@ pub enum Expiry {
     /// So long after the provider made it.
     After(Duration),
     /// At that instant.
-    At(Instant),
+    At(Timestamp),
 }
 
 impl Expiry {
     /// The latest instant at which a token can end whose answer came at `answered_at`, by our own clock.
     #[must_use]
-    pub fn latest(self, answered_at: Instant) -> Instant {
+    pub fn latest(self, answered_at: Timestamp) -> Timestamp {
         match self {
             Self::After(span) => answered_at.plus(span),
             Self::At(at) => at,

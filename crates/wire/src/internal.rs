@@ -4,9 +4,9 @@ use serde::{Deserialize, Deserializer, Serialize, de::Error};
 use talktime_usage::{Minutes, PlanName, Source, SubscriptionId, UserId};
 use utoipa::ToSchema;
 
+use crate::rfc3339::Rfc3339;
 use crate::schema;
 use crate::session::StatusAnswer;
-use crate::timestamp::Timestamp;
 use crate::webhook::WebhookOutcome;
 
 /// What a plan update does.
@@ -40,17 +40,17 @@ pub struct UpdatePlanBody {
     /// The first instant of the paid period; together with `periodEnd`. A grant with a paid period lapses a few days after
     /// its end, unless it is renewed; one without holds until it is changed.
     #[serde(default)]
-    pub period_start: Option<Timestamp>,
+    pub period_start: Option<Rfc3339>,
     /// The first instant after it, at least a day later; together with `periodStart`.
     #[serde(default)]
-    pub period_end: Option<Timestamp>,
+    pub period_end: Option<Rfc3339>,
     /// When the grant ends by itself, such as at the end of the period of a subscription that is cancelled for then.
     #[serde(default)]
-    pub ends_at: Option<Timestamp>,
+    pub ends_at: Option<Rfc3339>,
     /// When it happened, so that a late update does not undo a newer one. Without it the update comes after all that is
     /// known, and before what is yet to come of the last minute's events.
     #[serde(default)]
-    pub occurred_at: Option<Timestamp>,
+    pub occurred_at: Option<Rfc3339>,
     /// The id of the event behind the update: the same id again changes nothing and gets the first answer.
     #[serde(default)]
     #[schema(max_length = 128)]
@@ -158,9 +158,9 @@ pub struct SessionAnswer {
     /// Its id.
     pub session_id: String,
     /// When it started.
-    pub started_at: Timestamp,
+    pub started_at: Rfc3339,
     /// When it ended.
-    pub ended_at: Option<Timestamp>,
+    pub ended_at: Option<Rfc3339>,
     /// What it cost, or has cost by the last sweep.
     #[schema(value_type = schema::Minutes)]
     pub minutes_used: Minutes,
@@ -177,9 +177,9 @@ pub struct SessionAnswer {
 #[serde(rename_all = "camelCase")]
 pub struct PeriodAnswer {
     /// Its first instant.
-    pub period_start: Timestamp,
+    pub period_start: Rfc3339,
     /// The first instant after it.
-    pub period_end: Timestamp,
+    pub period_end: Rfc3339,
     /// The plan in force.
     pub plan: String,
     /// Minutes used.
@@ -189,7 +189,7 @@ pub struct PeriodAnswer {
     #[schema(value_type = schema::Minutes)]
     pub minutes_limit: Minutes,
     /// When the ledger last heard of it.
-    pub synced_at: Timestamp,
+    pub synced_at: Rfc3339,
     /// Whether its sum is final.
     pub archived: bool,
 }
@@ -199,7 +199,7 @@ pub struct PeriodAnswer {
 #[serde(rename_all = "camelCase")]
 pub struct OverviewAnswer {
     /// When all this was true.
-    pub server_time: Timestamp,
+    pub server_time: Rfc3339,
     /// How many sessions the ledger believes to run.
     pub active_sessions_total: u64,
     /// Sessions that the ledger believes to run, newest first, 50 at most.
@@ -260,7 +260,7 @@ pub struct WebhookEventAnswer {
     #[serde(rename = "type")]
     pub kind: String,
     /// When it came.
-    pub received_at: Timestamp,
+    pub received_at: Rfc3339,
     /// What became of it.
     pub outcome: WebhookOutcome,
     /// The ids in it, as JSON.

@@ -8,10 +8,10 @@
 pub mod internal;
 pub mod openapi;
 pub mod problem;
+mod rfc3339;
 pub mod schema;
 pub mod session;
-pub mod timestamp;
 pub mod token;
 pub mod webhook;
 
-pub use timestamp::Timestamp;
+pub use rfc3339::Rfc3339;

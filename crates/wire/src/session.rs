@@ -6,8 +6,8 @@ use talktime_usage::{
 };
 use utoipa::ToSchema;
 
+use crate::rfc3339::Rfc3339;
 use crate::schema;
-use crate::timestamp::Timestamp;
 
 mod names;
 
@@ -35,9 +35,9 @@ pub struct StatusAnswer {
     #[schema(value_type = schema::Seconds)]
     pub seconds_remaining: Seconds,
     /// The first instant of the period.
-    pub period_start: Timestamp,
+    pub period_start: Rfc3339,
     /// The first instant after it.
-    pub period_end: Timestamp,
+    pub period_end: Rfc3339,
     /// Whether a session runs.
     pub has_active_session: bool,
     /// What the running session has cost so far; 0 without one.
@@ -56,7 +56,7 @@ pub struct StatusAnswer {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub upgrade_url: Option<String>,
     /// The instant that all this is true at.
-    pub server_time: Timestamp,
+    pub server_time: Rfc3339,
 }
 
 /// The running session.
@@ -67,9 +67,9 @@ pub struct ActiveSession {
     #[schema(value_type = schema::SessionId)]
     pub session_id: SessionId,
     /// When it started.
-    pub started_at: Timestamp,
+    pub started_at: Rfc3339,
     /// When it was last heard of.
-    pub last_heartbeat_at: Timestamp,
+    pub last_heartbeat_at: Rfc3339,
     /// What it has cost so far.
     #[schema(value_type = schema::Minutes)]
     pub minutes_used: Minutes,
@@ -90,9 +90,9 @@ pub struct LastSession {
     #[schema(value_type = schema::SessionId)]
     pub session_id: SessionId,
     /// When it started.
-    pub started_at: Timestamp,
+    pub started_at: Rfc3339,
     /// When it ended.
-    pub ended_at: Timestamp,
+    pub ended_at: Rfc3339,
     /// Why.
     pub end_reason: EndReason,
     /// What it cost.
@@ -172,7 +172,7 @@ pub struct StartAnswer {
     #[schema(value_type = schema::SessionId)]
     pub session_id: SessionId,
     /// When it started.
-    pub started_at: Timestamp,
+    pub started_at: Rfc3339,
     /// Minutes left.
     #[schema(value_type = schema::Minutes)]
     pub minutes_remaining: Minutes,
@@ -238,7 +238,7 @@ pub struct EndedAnswer {
     /// Why.
     pub end_reason: EndReason,
     /// When.
-    pub ended_at: Timestamp,
+    pub ended_at: Rfc3339,
     /// What it cost.
     #[schema(value_type = schema::Minutes)]
     pub session_minutes: Minutes,
@@ -251,7 +251,7 @@ impl From<&Heard> for HeartbeatAnswer {
             total_minutes_used: heard.total_minutes_used,
             minutes_remaining: heard.minutes_remaining,
             seconds_remaining: heard.seconds_remaining,
-            warning: talktime_usage::status::warning(heard.minutes_remaining),
+            warning: talktime_usage::warning(heard.minutes_remaining),
             ended: heard.ended.as_ref().map(|ended| EndedAnswer {
                 end_reason: ended.reason.into(),
                 ended_at: ended.at.into(),
@@ -290,7 +290,7 @@ pub struct EndAnswer {
     /// Why it ended: the first reason, where it was over already.
     pub end_reason: EndReason,
     /// When it ended.
-    pub ended_at: Timestamp,
+    pub ended_at: Rfc3339,
 }
 
 impl From<&Stopped> for EndAnswer {

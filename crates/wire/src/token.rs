@@ -4,9 +4,9 @@ use serde::{Deserialize, Deserializer, Serialize, de::Error};
 use talktime_usage::{Minutes, Seconds, SessionId};
 use utoipa::ToSchema;
 
+use crate::rfc3339::Rfc3339;
 use crate::schema;
 use crate::session::session_id;
-use crate::timestamp::Timestamp;
 
 /// The most characters of a model's or a voice's name. The providers' own have up to about 50.
 pub const NAME_LENGTH_MAX: usize = 64;
@@ -78,7 +78,7 @@ pub struct TokenAnswer {
     /// The model that it is for.
     pub model: String,
     /// Until when a connection can be opened with it: a minute at most, and never after the user's time is up.
-    pub expires_at: Timestamp,
+    pub expires_at: Rfc3339,
     /// Minutes left.
     #[schema(value_type = schema::Minutes)]
     pub minutes_remaining: Minutes,
@@ -145,7 +145,7 @@ fn optional_session_id<'de, D: Deserializer<'de>>(
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
-    use talktime_usage::Instant;
+    use talktime_usage::Timestamp;
 
     use super::*;
 
@@ -217,7 +217,7 @@ mod tests {
             token: "ek_1".to_owned(),
             provider: Provider::OpenAi,
             model: "gpt-realtime-2.1".to_owned(),
-            expires_at: Instant::from_unix_seconds(1_791_000_060).into(),
+            expires_at: Timestamp::from_unix_seconds(1_791_000_060).into(),
             minutes_remaining: Minutes::new(3),
             seconds_remaining: serde_json::from_value(json!(170)).expect("a number"),
             connect: Connect {

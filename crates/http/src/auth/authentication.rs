@@ -8,7 +8,7 @@
 
 use http::HeaderMap;
 use http::header::{AUTHORIZATION, COOKIE};
-use talktime_usage::{Instant, UserId};
+use talktime_usage::{Timestamp, UserId};
 
 use super::jwks::{self, Keys};
 use super::jwt::{TokenVerifier, audiences, issuer};
@@ -101,7 +101,7 @@ impl Authenticator {
         &self,
         headers: &HeaderMap,
         cookies: CookieUse,
-        now: Instant,
+        now: Timestamp,
     ) -> Result<UserId, Problem> {
         let shown = self.secret.shown(headers);
         if shown == Shown::Wrong {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use jsonwebtoken::errors::{Error, ErrorKind};
 use jsonwebtoken::{Validation, decode, decode_header};
 use serde::Deserialize;
-use talktime_usage::{Instant, UserId};
+use talktime_usage::{Timestamp, UserId};
 
 use super::jwks::{Key, Keys, NoKey};
 use talktime_spin::Misconfigured;
@@ -127,7 +127,7 @@ impl TokenVerifier {
     ///
     /// # Errors
     /// When it is not valid at `now`.
-    pub fn user(&self, token: &str, now: Instant) -> Result<UserId, TokenError> {
+    pub fn user(&self, token: &str, now: Timestamp) -> Result<UserId, TokenError> {
         if self.keys.is_empty() {
             return Err(TokenError::NotAccepted);
         }
@@ -190,7 +190,7 @@ impl TokenVerifier {
     }
 }
 
-fn check_time(claims: &Claims, now: Instant) -> Result<(), TokenError> {
+fn check_time(claims: &Claims, now: Timestamp) -> Result<(), TokenError> {
     let expires = numeric_date(claims.exp.ok_or(TokenError::NoExpiry)?)?;
     if now >= expires.plus(LEEWAY) {
         return Err(TokenError::Expired);
@@ -204,9 +204,9 @@ fn check_time(claims: &Claims, now: Instant) -> Result<(), TokenError> {
 }
 
 /// A `NumericDate` of RFC 7519: seconds since 1970, with or without a fraction.
-fn numeric_date(seconds: f64) -> Result<Instant, TokenError> {
+fn numeric_date(seconds: f64) -> Result<Timestamp, TokenError> {
     Duration::try_from_secs_f64(seconds)
-        .map(|since| Instant::from_unix_millis(0).plus(since))
+        .map(|since| Timestamp::from_unix_millis(0).plus(since))
         .map_err(|_| TokenError::Malformed)
 }
 

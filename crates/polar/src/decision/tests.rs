@@ -23,7 +23,7 @@ fn decided_of(body: &Value, past_due: PastDue, known: &[Ownership]) -> Decision 
     };
     let arrival = Arrival {
         delivery: SENT,
-        at: Instant::from_unix_seconds(SENT.sent_at_seconds),
+        at: Timestamp::from_unix_seconds(SENT.sent_at_seconds),
         known,
     };
     decide(&event, arrival, rules)
@@ -76,8 +76,8 @@ fn plan(name: &str) -> PlanName {
     Catalogue::default().find(name).expect("a plan").clone()
 }
 
-fn at(text: &str) -> Instant {
-    Instant::parse_rfc3339(text).expect("a time")
+fn at(text: &str) -> Timestamp {
+    Timestamp::parse_rfc3339(text).expect("a time")
 }
 
 fn october() -> Period {

@@ -186,8 +186,8 @@ fn told(fields: &Value) -> Subscription {
     ))
 }
 
-fn at(text: &str) -> Instant {
-    Instant::parse_rfc3339(text).expect("a time")
+fn at(text: &str) -> Timestamp {
+    Timestamp::parse_rfc3339(text).expect("a time")
 }
 
 const START: &str = "2026-10-01T09:00:00Z";

@@ -6,7 +6,7 @@ use talktime_polar::event::Event;
 use talktime_polar::products::{PastDue, Products};
 use talktime_polar::signature::Delivery;
 use talktime_usage::{
-    Command, Context, EndReason, Instant, Policy, Repeat, SessionId, SessionStart, State, Step,
+    Command, Context, EndReason, Policy, Repeat, SessionId, SessionStart, State, Step, Timestamp,
     UserId, WriteId, status, step,
 };
 use uuid::Uuid;
@@ -19,7 +19,7 @@ const SUBSCRIPTION: &str = "50b00000-0000-4000-8000-000000000001";
 #[derive(Clone, Debug)]
 pub struct Sent {
     id: String,
-    at: Instant,
+    at: Timestamp,
     body: Value,
 }
 
@@ -48,8 +48,8 @@ pub struct Standing {
     pub minutes_used: u32,
 }
 
-pub fn at(text: &str) -> Instant {
-    Instant::parse_rfc3339(text).expect("a time")
+pub fn at(text: &str) -> Timestamp {
+    Timestamp::parse_rfc3339(text).expect("a time")
 }
 
 fn fixture(name: &str) -> Value {
@@ -173,7 +173,7 @@ impl Account {
     }
 
     /// Tells the events one after the other at one instant.
-    pub fn told_at(&self, events: &[Sent], now: Instant) -> Option<State> {
+    pub fn told_at(&self, events: &[Sent], now: Timestamp) -> Option<State> {
         let mut state = self.talked();
         for event in events {
             self.tell(&mut state, event, now);
@@ -182,9 +182,9 @@ impl Account {
     }
 
     /// Tells each event when it happens, or with a seed other than 0 up to days later, but before `end`.
-    pub fn told_live(&self, events: &[Sent], end: Instant, seed: u64) -> Option<State> {
+    pub fn told_live(&self, events: &[Sent], end: Timestamp, seed: u64) -> Option<State> {
         let mut random = Random(seed);
-        let mut arrivals: Vec<(Instant, &Sent)> = events
+        let mut arrivals: Vec<(Timestamp, &Sent)> = events
             .iter()
             .map(|event| {
                 let most = end.unix_millis() - event.at.unix_millis();
@@ -193,7 +193,7 @@ impl Account {
                     _ => random.below(most.unsigned_abs()).cast_signed(),
                 };
                 (
-                    Instant::from_unix_millis(event.at.unix_millis() + late),
+                    Timestamp::from_unix_millis(event.at.unix_millis() + late),
                     event,
                 )
             })
@@ -207,7 +207,7 @@ impl Account {
     }
 
     /// How the user stands.
-    pub fn standing(&self, state: Option<&State>, now: Instant) -> Standing {
+    pub fn standing(&self, state: Option<&State>, now: Timestamp) -> Standing {
         let status = status(&self.user, state, now, &self.policy);
         Standing {
             plan: status.plan.to_string(),
@@ -234,7 +234,7 @@ impl Account {
         state
     }
 
-    fn tell(&self, state: &mut Option<State>, event: &Sent, now: Instant) {
+    fn tell(&self, state: &mut Option<State>, event: &Sent, now: Timestamp) {
         let parsed = Event::parse(event.body.to_string().as_bytes()).expect("an event");
         let delivery = Delivery {
             id: &event.id,
@@ -263,7 +263,7 @@ impl Account {
         }
     }
 
-    fn apply(&self, state: &mut Option<State>, command: &Command, mark: &str, now: Instant) {
+    fn apply(&self, state: &mut Option<State>, command: &Command, mark: &str, now: Timestamp) {
         let write = WriteId::parse(mark).expect("a mark");
         let repeat = Repeat {
             id: write.clone(),

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
-use talktime_usage::Instant;
+use talktime_usage::Timestamp;
 
 use super::chance::Chance;
 use crate::environment::Environment;
@@ -41,7 +41,7 @@ pub struct Simulation {
 impl Simulation {
     /// One that begins at that time, by that seed.
     #[must_use]
-    pub fn new(start: Instant, seed: u64) -> Self {
+    pub fn new(start: Timestamp, seed: u64) -> Self {
         Self {
             chance: Chance::new(seed),
             latency_millis_max: Cell::new(0),
@@ -154,8 +154,8 @@ impl Simulation {
 }
 
 impl Environment for Simulation {
-    fn now(&self) -> Instant {
-        Instant::from_unix_millis(self.unix_millis.get())
+    fn now(&self) -> Timestamp {
+        Timestamp::from_unix_millis(self.unix_millis.get())
     }
 
     fn elapsed(&self) -> Duration {

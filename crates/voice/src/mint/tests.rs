@@ -17,8 +17,8 @@ const BEGIN: &str = "2026-10-01T09:00:00Z";
 struct TestTime(Cell<Duration>);
 
 impl Environment for TestTime {
-    fn now(&self) -> Instant {
-        Instant::parse_rfc3339(BEGIN)
+    fn now(&self) -> Timestamp {
+        Timestamp::parse_rfc3339(BEGIN)
             .expect("a time")
             .plus(self.0.get())
     }
@@ -42,7 +42,7 @@ impl Environment for TestTime {
 struct TestDocument(RefCell<State>);
 
 impl TestDocument {
-    fn carry_out(&self, command: &Command, now: Instant) {
+    fn carry_out(&self, command: &Command, now: Timestamp) {
         let next = {
             let state = self.0.borrow();
             changed(Some(&state), command, now)
@@ -81,7 +81,7 @@ fn session() -> SessionId {
     SessionId::parse("0191d1a6-6f2b-7c3f-8a55-111111111111").expect("an id")
 }
 
-fn changed(state: Option<&State>, command: &Command, now: Instant) -> State {
+fn changed(state: Option<&State>, command: &Command, now: Timestamp) -> State {
     let write = WriteId::from_bits(u64::MAX);
     let context = Context {
         user: &user(),

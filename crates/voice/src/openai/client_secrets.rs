@@ -54,7 +54,7 @@ pub fn token(answer: &Value) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
-    use talktime_usage::Instant;
+    use talktime_usage::Timestamp;
 
     use super::*;
 
@@ -63,8 +63,8 @@ mod tests {
         Wish {
             model: "gpt-realtime-2.1",
             voice,
-            now: Instant::from_unix_millis(now),
-            until: Instant::from_unix_millis(now + left_millis),
+            now: Timestamp::from_unix_millis(now),
+            until: Timestamp::from_unix_millis(now + left_millis),
         }
     }
 

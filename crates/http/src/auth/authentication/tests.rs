@@ -133,7 +133,11 @@ fn with_everything() -> AuthSettings {
     }
 }
 
-fn ask(settings: &AuthSettings, headers: &[(&str, &str)], now: Instant) -> Result<UserId, Problem> {
+fn ask(
+    settings: &AuthSettings,
+    headers: &[(&str, &str)],
+    now: Timestamp,
+) -> Result<UserId, Problem> {
     let headers: Vec<_> = headers
         .iter()
         .map(|(name, value)| (*name, value.as_bytes()))
@@ -145,7 +149,7 @@ fn ask_with(
     settings: &AuthSettings,
     headers: &[(&str, &[u8])],
     cookies: CookieUse,
-    now: Instant,
+    now: Timestamp,
 ) -> Result<UserId, Problem> {
     let headers: HeaderMap = headers
         .iter()
@@ -163,7 +167,7 @@ fn ask_with(
 
 /// What a request with these headers gets: the user, or the status and the sentence.
 fn check(settings: &AuthSettings, headers: &[(&str, &str)], expected: Result<&str, (u16, &str)>) {
-    let outcome = ask(settings, headers, Instant::from_unix_seconds(NOW));
+    let outcome = ask(settings, headers, Timestamp::from_unix_seconds(NOW));
     let outcome = match &outcome {
         Ok(user) => Ok(user.as_str()),
         Err(problem) => Err((problem.status().as_u16(), problem.details().error.as_str())),
@@ -184,7 +188,7 @@ fn check_token(settings: &AuthSettings, token: &str, expected: Result<&str, &str
 fn a_refusal_says_how_to_sign_in_and_nothing_of_the_token() {
     let challenge = |headers: &[(&str, &str)]| {
         let problem =
-            ask(&with_secret(), headers, Instant::from_unix_seconds(NOW)).expect_err("nobody");
+            ask(&with_secret(), headers, Timestamp::from_unix_seconds(NOW)).expect_err("nobody");
         (problem.headers().to_vec(), problem)
     };
     let (headers, _) = challenge(&[]);
@@ -223,7 +227,11 @@ fn refused_credentials_leave_a_line_for_the_log_without_them() {
         // Nobody has tried anything.
         (&[], None),
     ] {
-        let problem = ask(&with_everything(), headers, Instant::from_unix_seconds(NOW));
+        let problem = ask(
+            &with_everything(),
+            headers,
+            Timestamp::from_unix_seconds(NOW),
+        );
         let line = problem.expect_err("nobody").log_line();
         assert_eq!(line.as_deref(), expected);
     }

@@ -97,7 +97,7 @@ fn a_list_waits_for_the_operator_where_nobody_knows_a_plan() {
         assert_eq!(decision.remarks, remarks, "{told:?}");
     };
     let remark = "neither polar_products nor an event of subscription s1 names its plan";
-    let fresh = State::fresh(&user(), Instant::from_unix_seconds(SENT.sent_at_seconds));
+    let fresh = State::fresh(&user(), Timestamp::from_unix_seconds(SENT.sent_at_seconds));
     let (applied, open) = (EventOutcome::Applied, EventOutcome::UnknownProduct);
     check(applied, None, open, &[remark]);
     check(applied, Some(&fresh), open, &[remark]);

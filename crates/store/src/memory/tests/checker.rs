@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use talktime_usage::{
-    EndReason, EndedSession, Instant, Minutes, Policy, Refusal, Reply, SessionId, State, UserId,
+    EndReason, EndedSession, Minutes, Policy, Refusal, Reply, SessionId, State, Timestamp, UserId,
     WriteId,
 };
 
@@ -17,14 +17,14 @@ const FREE_MILLIS: i64 = 60_000;
 /// A session that was stored.
 #[derive(Debug)]
 pub struct Session {
-    pub started_at: Instant,
+    pub started_at: Timestamp,
     pub end: Option<End>,
 }
 
 /// How it ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct End {
-    pub at: Instant,
+    pub at: Timestamp,
     pub minutes: Minutes,
     pub reason: EndReason,
 }
@@ -43,7 +43,7 @@ pub struct User {
 /// What the last document said.
 struct Last {
     revision: u64,
-    instant: Instant,
+    instant: Timestamp,
     write: WriteId,
     period: String,
     billed: Minutes,
@@ -115,7 +115,7 @@ impl User {
     }
 
     /// The session of that id; a new one begins after all others have ended.
-    fn session(&mut self, id: SessionId, started_at: Instant) -> Result<&mut Session, String> {
+    fn session(&mut self, id: SessionId, started_at: Timestamp) -> Result<&mut Session, String> {
         if !self.sessions.contains_key(&id) {
             let overlaps = |other: &&SessionId| {
                 let end = self.sessions[*other].end.as_ref();
@@ -133,7 +133,7 @@ impl User {
         Ok(session)
     }
 
-    fn observe_ended(&mut self, ended: &EndedSession, now: Instant) -> Checked {
+    fn observe_ended(&mut self, ended: &EndedSession, now: Timestamp) -> Checked {
         let id = ended.id;
         let session = self.session(id, ended.started_at)?;
         let end = End {

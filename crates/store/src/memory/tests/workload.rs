@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use talktime_usage::{
-    Command, EndReason, Instant, Period, Repeat, SessionId, SessionStart, Source, SubscriptionId,
+    Command, EndReason, Period, Repeat, SessionId, SessionStart, Source, SubscriptionId, Timestamp,
     WriteId,
 };
 use uuid::Uuid;
@@ -66,7 +66,7 @@ impl Workload {
         asked
     }
 
-    fn command(&mut self, user: &User, chance: &Chance, now: Instant) -> Command {
+    fn command(&mut self, user: &User, chance: &Chance, now: Timestamp) -> Command {
         let known = || {
             let running = user.running.filter(|_| chance.percent(80));
             let any: Vec<SessionId> = user.sessions.keys().copied().collect();
@@ -94,7 +94,7 @@ impl Workload {
 }
 
 /// News of a plan: a manual grant, or a subscription with a paid period.
-fn plan(user: &User, chance: &Chance, now: Instant) -> Command {
+fn plan(user: &User, chance: &Chance, now: Timestamp) -> Command {
     const DAY: Duration = Duration::from_hours(24);
     let name = *chance.pick(&["free", "basic", "basic", "pro"]);
     let plan = user.policy.catalogue.find(name).cloned();

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use talktime_usage::{Instant, Period, Policy, UserId};
+use talktime_usage::{Period, Policy, Timestamp, UserId};
 
 use super::checker::User;
 use super::workload::Workload;
@@ -90,7 +90,7 @@ impl World {
         let month = Period::calendar_month(self.simulation.now());
         let until_month = month.end().since(self.simulation.now());
         let until_alarm = ledger::next_alarm(self).map_or(Duration::ZERO, |at| {
-            Instant::from_unix_seconds(at).since(self.simulation.now())
+            Timestamp::from_unix_seconds(at).since(self.simulation.now())
         });
         match chance.below(100) {
             0..25 => Duration::ZERO,
@@ -111,7 +111,7 @@ impl World {
             let Some(next) = ledger::next_alarm(self) else {
                 return Ok(());
             };
-            let wait = Instant::from_unix_seconds(next).since(self.simulation.now());
+            let wait = Timestamp::from_unix_seconds(next).since(self.simulation.now());
             self.simulation.advance(wait);
             self.sweep_quietly()?;
         }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use talktime_usage::{
-    Command, EndReason, Heard, Instant, Minted, Period, PlanOutcome, Refusal, Reply, Roster,
-    RosterEntry, SessionId, SessionStart, Started, Stopped, rows_to_write,
+    Command, EndReason, Heard, Minted, Period, PlanOutcome, Refusal, Reply, Roster, RosterEntry,
+    SessionId, SessionStart, Started, Stopped, Timestamp, rows_to_write,
 };
 
 use super::{MINT_LIMITS, Scene, order, period, source, subscription};
@@ -77,7 +77,7 @@ impl Scene {
     }
 
     /// A token that lives until `until` is handed out.
-    pub fn hand_out_at(&mut self, time: &str, until: Instant) -> Result<Minted, Refusal> {
+    pub fn hand_out_at(&mut self, time: &str, until: Timestamp) -> Result<Minted, Refusal> {
         let hand_out = Command::HandOut {
             session: self.session,
             token_until: until,
@@ -108,7 +108,7 @@ impl Scene {
         self.sweep(self.when(time));
     }
 
-    pub fn sweep(&mut self, now: Instant) {
+    pub fn sweep(&mut self, now: Timestamp) {
         if let Some(state) = &self.state {
             let rows = rows_to_write(state, now, &self.policy);
             for row in &rows {

@@ -44,7 +44,7 @@ fn a_cookie_carries_a_token_where_one_is_named() {
 fn cookies_of_other_applications_need_not_be_ascii() {
     let token = hs256(&claims());
     let check = |value: &[u8], expected: Result<&str, &str>| {
-        let now = Instant::from_unix_seconds(NOW);
+        let now = Timestamp::from_unix_seconds(NOW);
         let headers = [("cookie", value)];
         let outcome = ask_with(&with_everything(), &headers, CookieUse::Allowed, now);
         let outcome = match &outcome {
@@ -71,7 +71,7 @@ fn a_cookie_that_another_site_may_be_using_proves_nothing() {
         let headers: Vec<_> = std::iter::once(cookie)
             .chain(more.iter().copied())
             .collect();
-        let now = Instant::from_unix_seconds(NOW);
+        let now = Timestamp::from_unix_seconds(NOW);
         let outcome = ask_with(&with_everything(), &headers, CookieUse::Forged, now);
         let outcome = match &outcome {
             Ok(user) => Ok(user.as_str()),
@@ -94,7 +94,7 @@ fn a_cookie_that_another_site_may_be_using_proves_nothing() {
     let wrong = ("x-internal-secret", &b"wrong"[..]);
     check(&[wrong], Err((401, WRONG_SECRET)));
 
-    let now = Instant::from_unix_seconds(NOW);
+    let now = Timestamp::from_unix_seconds(NOW);
     let other = [("cookie", &b"theme=dark"[..])];
     let outcome = ask_with(&with_everything(), &other, CookieUse::Forged, now);
     assert_eq!(

@@ -145,7 +145,7 @@ fn a_token_counts_between_its_times_and_thirty_seconds_around_them() {
     // To the millisecond, and with a fraction of a second.
     let at = |millis: i64, exp: f64| {
         let bearer = format!("Bearer {}", hs256(&json!({"sub": "ada", "exp": exp})));
-        let now = Instant::from_unix_millis(NOW * 1_000 + millis);
+        let now = Timestamp::from_unix_millis(NOW * 1_000 + millis);
         ask(&with_secret(), &[("authorization", &bearer)], now).is_ok()
     };
     let expiry = 1_795_597_200.5;
@@ -250,7 +250,7 @@ fn garbage_is_no_token() {
         let outcome = ask(
             &with_secret(),
             &[("authorization", &bearer)],
-            Instant::from_unix_seconds(NOW),
+            Timestamp::from_unix_seconds(NOW),
         );
         assert_eq!(
             outcome.map_err(|problem| problem.status().as_u16()),

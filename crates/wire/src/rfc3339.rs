@@ -3,35 +3,35 @@
 use std::borrow::Cow;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
-use talktime_usage::Instant;
+use talktime_usage::Timestamp;
 use utoipa::{PartialSchema, ToSchema, openapi};
 
 /// An instant as RFC 3339 in UTC, such as `2026-11-25T09:00:00Z`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Timestamp(pub Instant);
+pub struct Rfc3339(pub Timestamp);
 
-impl From<Instant> for Timestamp {
-    fn from(at: Instant) -> Self {
+impl From<Timestamp> for Rfc3339 {
+    fn from(at: Timestamp) -> Self {
         Self(at)
     }
 }
 
-impl Serialize for Timestamp {
+impl Serialize for Rfc3339 {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&self.0.to_rfc3339())
     }
 }
 
-impl<'de> Deserialize<'de> for Timestamp {
+impl<'de> Deserialize<'de> for Rfc3339 {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = Cow::<'de, str>::deserialize(deserializer)?;
-        Instant::parse_rfc3339(&text)
+        Timestamp::parse_rfc3339(&text)
             .map(Self)
             .map_err(D::Error::custom)
     }
 }
 
-impl PartialSchema for Timestamp {
+impl PartialSchema for Rfc3339 {
     fn schema() -> openapi::RefOr<openapi::schema::Schema> {
         openapi::ObjectBuilder::new()
             .schema_type(openapi::schema::Type::String)
@@ -42,4 +42,8 @@ impl PartialSchema for Timestamp {
     }
 }
 
-impl ToSchema for Timestamp {}
+impl ToSchema for Rfc3339 {
+    fn name() -> Cow<'static, str> {
+        Cow::Borrowed("Timestamp")
+    }
+}
