@@ -19,7 +19,6 @@ pub enum HostError {
     /// The manifest is not TOML, or not a Spin manifest of version 2.
     #[error("{path}{line}: {message}\nCorrect that line of the manifest, and try again", line = line_suffix(*.line))]
     ManifestInvalid {
-        /// The manifest.
         path: PathBuf,
         /// The line, counted from 1, when it is known.
         line: Option<usize>,

@@ -81,7 +81,6 @@ impl HostBuilder {
     }
 
     /// The manifest that the host is built from.
-    #[must_use]
     pub fn manifest(&self) -> &Manifest {
         &self.manifest
     }
@@ -105,7 +104,6 @@ impl HostBuilder {
     }
 
     /// The value that a provider gives this variable so far, if any.
-    #[must_use]
     pub fn provided(&self, name: &str) -> Option<&str> {
         self.overrides
             .get(name)

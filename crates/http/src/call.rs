@@ -15,7 +15,6 @@ use crate::request::Request;
 
 /// A call in a user's name.
 pub struct Call<B> {
-    /// The user.
     pub user: UserId,
     /// The mark of the write. With an `Idempotency-Key` the call's retries have the same.
     pub mark: WriteMark,
@@ -74,7 +73,6 @@ impl Request {
 
 impl InternalRequest {
     /// What stands in the place of `{id}`, decoded; empty where the route has none.
-    #[must_use]
     pub fn path_id(&self) -> &str {
         self.0.path_id()
     }

@@ -65,7 +65,6 @@ impl Idempotency {
 }
 
 /// A mark that is the same for the same parts, such as the id of an event.
-#[must_use]
 pub fn write_id_from(parts: &[&str]) -> WriteId {
     let mut hash = Sha256::new();
     for part in parts {

@@ -69,32 +69,26 @@ impl Problem {
         self
     }
 
-    /// The reason.
-    #[must_use]
     pub fn code(&self) -> Code {
         self.0.details.code
     }
 
     /// The HTTP status.
-    #[must_use]
     pub fn status(&self) -> StatusCode {
         self.code().status()
     }
 
     /// What the caller sees.
-    #[must_use]
     pub fn details(&self) -> &ProblemDetails {
         &self.0.details
     }
 
     /// The headers that it adds to the answer.
-    #[must_use]
     pub fn headers(&self) -> &[(HeaderName, HeaderValue)] {
         &self.0.headers
     }
 
     /// The line for the log, if this refusal is worth one: on one line, whatever the message holds.
-    #[must_use]
     pub fn log_line(&self) -> Option<String> {
         let message = self.0.internal.as_deref()?;
         let message: String = message

@@ -18,7 +18,6 @@ use crate::{body, deadline, idempotency};
 
 type BoxedBody = Pin<Box<dyn http_body::Body<Data = Bytes, Error = String>>>;
 
-/// A request.
 pub struct Request {
     method: Method,
     uri: Uri,
@@ -56,7 +55,6 @@ impl Request {
         self
     }
 
-    /// The method.
     pub(crate) fn method(&self) -> &Method {
         &self.method
     }
@@ -71,8 +69,6 @@ impl Request {
         &self.uri
     }
 
-    /// The headers.
-    #[must_use]
     pub fn headers(&self) -> &HeaderMap {
         &self.headers
     }

@@ -18,7 +18,6 @@ use subject::subscriber;
 /// What decisions depend on besides the event.
 #[derive(Clone, Copy, Debug)]
 pub struct Rules<'a> {
-    /// The plans.
     pub catalogue: &'a Catalogue,
     /// The plans of products.
     pub products: &'a Products,
@@ -31,7 +30,6 @@ pub struct Rules<'a> {
 pub struct Arrival<'a> {
     /// How it was delivered.
     pub delivery: Delivery<'a>,
-    /// When.
     pub at: Timestamp,
     /// What is known of the subscriptions that [`subject::asked_about`] names.
     pub known: &'a [Ownership],
@@ -69,7 +67,6 @@ pub enum Action {
 }
 
 /// Decides about an event.
-#[must_use]
 pub fn decide(event: &Event, arrival: Arrival<'_>, rules: Rules<'_>) -> Decision {
     let delivery = arrival.delivery;
     let told = EventOrder {

@@ -10,7 +10,6 @@ use talktime_usage::Timestamp;
 /// How much of a text is kept for the operator.
 const KEPT_CHARACTERS_MAX: usize = 128;
 
-/// An event.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Event {
     /// Its name, such as `subscription.active`.
@@ -30,7 +29,6 @@ pub struct Event {
 /// What an event is about.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Subject {
-    /// One subscription.
     Subscription(Subscription),
     /// A customer, with all active subscriptions if the event lists them.
     Customer(Option<Vec<Subscription>>),
@@ -41,7 +39,6 @@ pub enum Subject {
 /// A subscription as an event tells of it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Subscription {
-    /// Its id.
     pub id: Option<String>,
     /// How it stands.
     pub status: Option<String>,
@@ -121,7 +118,6 @@ impl Event {
 }
 
 /// As much of a text as is kept for the operator.
-#[must_use]
 pub fn clipped(text: &str) -> String {
     text.chars().take(KEPT_CHARACTERS_MAX).collect()
 }

@@ -19,12 +19,7 @@ pub enum ProductsError {
     #[error(
         "the product {product:?} has the plan {plan:?}, which the catalogue of plans does not have"
     )]
-    Plan {
-        /// The product.
-        product: String,
-        /// Its plan.
-        plan: String,
-    },
+    Plan { product: String, plan: String },
 }
 
 impl Products {
@@ -44,7 +39,6 @@ impl Products {
     }
 
     /// The plan of a product.
-    #[must_use]
     pub fn plan(&self, product: &str) -> Option<&PlanName> {
         self.0.get(product)
     }

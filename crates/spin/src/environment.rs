@@ -8,7 +8,6 @@ use talktime_store::Environment;
 use talktime_usage::{SessionId, Timestamp};
 use uuid::{NoContext, Uuid};
 
-/// The host.
 #[derive(Clone, Copy, Debug)]
 pub struct Host;
 
@@ -35,7 +34,6 @@ impl Environment for Host {
 }
 
 /// The time now, by the host's wall clock. What decides anything takes the time as an argument.
-#[must_use]
 pub fn now() -> Timestamp {
     // A clock before 1970 or after 9999 reads as the nearest time that an `Timestamp` has.
     let elapsed = SystemTime::now()
@@ -45,7 +43,6 @@ pub fn now() -> Timestamp {
 }
 
 /// An id for a session that starts now: of version 7, so that ids sort by time.
-#[must_use]
 pub fn session_id(now: Timestamp) -> SessionId {
     // No `Timestamp` is before 1970 by a clock of the host.
     let seconds = u64::try_from(now.unix_seconds()).unwrap_or_default();

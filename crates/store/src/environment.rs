@@ -13,10 +13,8 @@ pub trait Environment {
     /// The time that has passed since some moment, by a clock that nobody sets.
     fn elapsed(&self) -> Duration;
 
-    /// Waits.
     fn wait(&self, span: Duration) -> Pin<Box<dyn Future<Output = ()> + '_>>;
 
-    /// Random bits.
     fn random(&self) -> u64;
 }
 
@@ -32,7 +30,6 @@ impl Deadline {
     }
 
     /// Whether it has come.
-    #[must_use]
     pub fn is_over(self, environment: &dyn Environment) -> bool {
         environment.elapsed() >= self.0
     }

@@ -17,7 +17,6 @@ pub const SWEEP_LEASE: Duration = Duration::from_secs(30);
 /// An alarm that a sweep has claimed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DueAlarm {
-    /// Whose.
     pub user: UserId,
     /// The mark of whoever set it: if it is another by the time that the sweep is done, a newer alarm was set.
     pub token: Option<String>,
@@ -28,7 +27,6 @@ pub struct DueAlarm {
 /// Alarms that a sweep has claimed at once.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Claimed {
-    /// The alarms.
     pub alarms: Vec<DueAlarm>,
     /// Until when nobody else claims them.
     pub until: Option<Timestamp>,
@@ -68,7 +66,6 @@ impl DueAlarm {
     }
 }
 
-/// The ledger.
 pub trait Ledger {
     /// Asks to be the one who creates the user's document, and sets the alarm for this write. Exactly one creator is told
     /// until when it holds the lease of [`SEEDING_LEASE`], again when it asks again; the others get `None` until that is

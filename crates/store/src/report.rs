@@ -20,9 +20,7 @@ pub const LOOK_BACK: Duration = Duration::from_hours(30 * 24);
 /// A row of `usage_sessions`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SessionRecord {
-    /// The session.
     pub id: String,
-    /// Whose.
     pub user: String,
     /// When it started.
     pub started_at: Timestamp,
@@ -32,7 +30,6 @@ pub struct SessionRecord {
     pub minutes_used: Minutes,
     /// What it is about.
     pub topic: Option<String>,
-    /// How hard.
     pub difficulty: Option<String>,
     /// Why it ended.
     pub end_reason: Option<String>,
@@ -47,7 +44,6 @@ pub struct PeriodRecord {
     pub end: Timestamp,
     /// The plan in force.
     pub plan: String,
-    /// Minutes used.
     pub minutes_used: Minutes,
     /// The plan's minutes.
     pub minutes_limit: Minutes,
@@ -62,13 +58,10 @@ pub struct PeriodRecord {
 pub struct Tally {
     /// A plan, an end reason or a day.
     pub name: String,
-    /// How many.
     pub count: u64,
-    /// Minutes.
     pub minutes: u64,
 }
 
-/// The alarms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AlarmTally {
     /// Due and not yet handled.

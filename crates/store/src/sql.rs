@@ -25,7 +25,6 @@ pub trait Sql {
 
 /// What a connection to in-process `SQLite` is set to. CHECKs are for those who edit rows by hand: this code writes enums
 /// and numbers that its types have checked, and a value that a later version adds must not need tables built anew.
-#[must_use]
 pub fn pragmas() -> [String; 3] {
     [
         "PRAGMA foreign_keys = ON".to_owned(),
@@ -37,15 +36,11 @@ pub fn pragmas() -> [String; 3] {
 /// A value in a row or of a parameter, as `SQLite` has them.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value {
-    /// None.
     Null,
     /// A whole number; instants are Unix seconds.
     Integer(i64),
-    /// A fraction.
     Real(f64),
-    /// Text.
     Text(String),
-    /// Bytes.
     Blob(Vec<u8>),
 }
 
@@ -62,7 +57,6 @@ impl Row {
     }
 
     /// All of it, in the order of its columns.
-    #[must_use]
     pub fn values(&self) -> &[Value] {
         &self.0
     }

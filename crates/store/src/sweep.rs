@@ -39,7 +39,6 @@ const RETRY_LONGEST: Duration = Duration::from_mins(15);
 pub struct SweepReport {
     /// Users whose alarm was due when it began.
     pub due: u64,
-    /// Users handled.
     pub swept: u64,
     /// Sessions that it ended.
     pub ended: u64,

@@ -43,7 +43,6 @@ pub enum Verdict {
 }
 
 /// Judges a sweep at `now` by what is known. `force` is the operator's word that the clock is right.
-#[must_use]
 pub fn judge(known: Option<SweepClock>, now: Timestamp, force: bool) -> Verdict {
     let right = SweepClock {
         newest: now,

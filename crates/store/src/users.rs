@@ -27,7 +27,6 @@ const SWEPT_WITHIN: Duration = Duration::from_mins(20);
 pub struct Users<'a, D, L> {
     /// The state documents.
     pub documents: &'a D,
-    /// The ledger.
     pub ledger: &'a L,
     /// The rules' settings.
     pub policy: &'a Policy,
@@ -65,7 +64,6 @@ impl From<OtherReply> for ApplyError {
 /// A command that was carried out.
 #[derive(Debug)]
 pub(crate) struct Applied {
-    /// The answer.
     pub(crate) reply: Reply,
     /// The state before it.
     pub(crate) before: Option<State>,
@@ -97,7 +95,6 @@ impl<'a, D: Documents, L: Ledger> Users<'a, D, L> {
     }
 
     /// The mark of a write that nobody repeats.
-    #[must_use]
     pub fn fresh_mark(&self) -> WriteMark {
         WriteMark::Once(self.random_write_id())
     }
@@ -107,7 +104,6 @@ impl<'a, D: Documents, L: Ledger> Users<'a, D, L> {
         WriteId::from_bits(self.environment.random())
     }
 
-    /// The time.
     pub(crate) fn now(&self) -> Timestamp {
         self.environment.now()
     }

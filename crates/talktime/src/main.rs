@@ -42,7 +42,6 @@ enum Action {
 
 #[derive(Args)]
 struct Place {
-    /// The manifest
     #[arg(long, short = 'f', value_name = "PATH", default_value = "spin.toml")]
     manifest: PathBuf,
     /// Where the data is kept; Spin's own folder, beside the manifest, if not given

@@ -16,7 +16,6 @@ pub const ARCHIVE_SPREAD: Duration = Duration::from_hours(6);
 /// When an alarm fires, and whether somebody waits for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Alarm {
-    /// When.
     pub at: Timestamp,
     /// Whether a session runs or rows are on their way to the ledger: such alarms come before those that only archive.
     pub urgent: bool,
@@ -27,7 +26,6 @@ pub struct Alarm {
 /// While a session runs: at the interval at which the ledger is kept up to date, or earlier, when the session ends by
 /// itself. While the outbox is not empty: at that interval. Else some hours after the end of a period that the ledger has
 /// heard of, to archive it. And when a grant ends by itself. `None` when nothing is left to do.
-#[must_use]
 pub fn next_alarm(state: &State, now: Timestamp, policy: &Policy) -> Option<Alarm> {
     next_alarm_with(state, !state.outbox.is_empty(), now, policy)
 }

@@ -18,15 +18,10 @@ pub enum Command {
     /// Start a session.
     Start(SessionStart),
     /// The session is alive.
-    Heartbeat {
-        /// Which.
-        session: SessionId,
-    },
+    Heartbeat { session: SessionId },
     /// The session is over.
     End {
-        /// Which.
         session: SessionId,
-        /// Why.
         reason: EndReason,
     },
     /// A realtime token is about to be asked for, for the running session: this takes a place among the user's mints.
@@ -50,7 +45,6 @@ pub enum Command {
     },
     /// A source grants a plan, or no longer does.
     ChangePlan {
-        /// Who.
         source: Source,
         /// What it grants from now on.
         plan: Option<PlanName>,
@@ -67,7 +61,6 @@ pub enum Command {
     },
     /// A subscription is behind with a payment.
     PastDue {
-        /// Which.
         subscription: SubscriptionId,
         /// The period that is not paid, where it is told.
         period: Option<Period>,
@@ -90,7 +83,6 @@ pub struct SessionStart {
     pub session: SessionId,
     /// What it is about.
     pub topic: Option<Topic>,
-    /// How hard.
     pub difficulty: Option<Difficulty>,
     /// Whether a session that runs already is ended for it.
     pub takeover: bool,
@@ -153,11 +145,8 @@ replies! {
 /// A session has started.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Started {
-    /// Its id.
     pub session: SessionId,
-    /// When.
     pub at: Timestamp,
-    /// Minutes left.
     pub minutes_remaining: Minutes,
     /// How long it may last.
     pub seconds_remaining: Seconds,
@@ -170,7 +159,6 @@ pub struct Heard {
     pub session_minutes: Minutes,
     /// The period's usage.
     pub total_minutes_used: Minutes,
-    /// Minutes left.
     pub minutes_remaining: Minutes,
     /// How much longer it may last; zero when it is over.
     pub seconds_remaining: Seconds,
@@ -187,9 +175,7 @@ pub struct Stopped {
     pub total_minutes_used: Minutes,
     /// The minutes left right after it.
     pub minutes_remaining: Minutes,
-    /// Why.
     pub reason: EndReason,
-    /// When.
     pub at: Timestamp,
 }
 
@@ -212,7 +198,6 @@ pub struct Minted {
     pub session: SessionId,
     /// The instant of this, by which the mint can be given back.
     pub at: Timestamp,
-    /// Minutes left.
     pub minutes_remaining: Minutes,
     /// How much longer the user may talk.
     pub seconds_remaining: Seconds,

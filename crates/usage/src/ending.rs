@@ -33,14 +33,12 @@ pub struct Ending {
     pub ended_at: Timestamp,
     /// Up to when it is billed: `ended_at`, but for a silence with a token that lives on.
     pub billed_until: Timestamp,
-    /// Why.
     pub reason: EndReason,
     /// Whether the session may have failed before anybody could talk: then it may be free.
     pub failed: bool,
 }
 
 /// The end that the running session is heading for within the current period's minutes if nothing more is heard of it.
-#[must_use]
 pub fn ending(state: &State, session: &RunningSession, policy: &Policy) -> Ending {
     let terms = state.terms(session, policy);
     let (stop, reason) = stop(state, session, &terms);
@@ -53,7 +51,6 @@ pub fn ending(state: &State, session: &RunningSession, policy: &Policy) -> Endin
 }
 
 /// The end that a command gives the running session at `now`, when it has not yet ended by itself.
-#[must_use]
 pub fn ending_now(
     state: &State,
     session: &RunningSession,

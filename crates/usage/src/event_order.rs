@@ -64,7 +64,6 @@ impl EventOrder {
 
     /// Whether the event says that it happened far later than now, when it arrives. Then it is taken to have happened five
     /// minutes from now, which an operator may want to know.
-    #[must_use]
     pub fn is_far_ahead(&self, now: Timestamp) -> bool {
         self.unix_micros > micros(now.plus(AHEAD_MAX))
     }

@@ -222,7 +222,6 @@ impl Grants {
     }
 
     /// The order of an update that arrives now and does not say when it happened: see [`EventOrder`].
-    #[must_use]
     pub fn after_all_known(&self, source: &Source, now: Timestamp, write: &WriteId) -> EventOrder {
         let known = match source {
             Source::Manual => self.manual.as_ref().map(|manual| &manual.as_of),

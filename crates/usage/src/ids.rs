@@ -63,8 +63,6 @@ macro_rules! opaque_id {
                 checked(text).map(Self)
             }
 
-            /// The text.
-            #[must_use]
             pub fn as_str(&self) -> &str {
                 &self.0
             }

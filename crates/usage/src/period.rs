@@ -96,19 +96,16 @@ impl Period {
     }
 
     /// Its first instant.
-    #[must_use]
     pub fn start(self) -> Timestamp {
         self.start
     }
 
     /// The first instant after it.
-    #[must_use]
     pub fn end(self) -> Timestamp {
         self.end
     }
 
     /// How long it lasts.
-    #[must_use]
     pub fn length(self) -> Duration {
         self.end.since(self.start)
     }

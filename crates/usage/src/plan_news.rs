@@ -8,9 +8,7 @@ use crate::ownership::Ownership;
 /// News of a plan.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PlanNews {
-    /// Whose plan.
     pub user: UserId,
-    /// What changes.
     pub command: Command,
     /// When it happened, where it is told.
     pub as_of: Option<EventOrder>,
@@ -53,7 +51,6 @@ impl EventOutcome {
     pub const OPEN: [Self; 3] = [Self::Unmapped, Self::UnknownProduct, Self::Failed];
 
     /// The name, as in the ledger.
-    #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Applied => "applied",
@@ -66,7 +63,6 @@ impl EventOutcome {
     }
 
     /// Whether it is one of [`EventOutcome::OPEN`].
-    #[must_use]
     pub fn is_open(self) -> bool {
         Self::OPEN.contains(&self)
     }

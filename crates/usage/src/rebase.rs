@@ -13,7 +13,6 @@ use crate::time::Timestamp;
 pub const CLOCK_AHEAD_MAX: Duration = Duration::from_mins(1);
 
 /// How far the state is ahead of the clock, where that is more than [`CLOCK_AHEAD_MAX`].
-#[must_use]
 pub fn clock_ahead(state: &State, now: Timestamp) -> Option<Duration> {
     let ahead = state.instant.since(now);
     (ahead > CLOCK_AHEAD_MAX).then_some(ahead)

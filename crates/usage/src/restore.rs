@@ -46,13 +46,10 @@ pub struct LedgerFacts {
 /// The ledger's row of a period.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PeriodFacts {
-    /// Its id.
     pub id: String,
-    /// Its bounds.
     pub period: Period,
     /// The plan in force, by a name that today's catalogue may no longer have.
     pub plan: String,
-    /// Minutes used.
     pub minutes_used: Minutes,
     /// The plan's minutes.
     pub minutes_limit: Minutes,
@@ -60,14 +57,12 @@ pub struct PeriodFacts {
 
 impl LedgerFacts {
     /// Whether they know of a change that the state, read after them, has not.
-    #[must_use]
     pub fn is_ahead_of(&self, state: &State) -> bool {
         let ended = |running: &RunningSession| self.end_of(running.id).is_some();
         self.version > state.revision || state.session.as_ref().is_some_and(ended)
     }
 
     /// Whether no sweep will come by a session that runs in the state: its alarm is missing, or far away.
-    #[must_use]
     pub fn lacks_alarm(&self, state: &State, now: Timestamp, longest_wait: Duration) -> bool {
         let late = now.plus(longest_wait);
         state.session.is_some() && self.alarm_at.is_none_or(|at| at > late)
@@ -79,7 +74,6 @@ impl LedgerFacts {
     }
 
     /// Whether they tell of no use.
-    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.period.is_none() && self.sessions.is_empty()
     }
@@ -87,7 +81,6 @@ impl LedgerFacts {
 
 /// Whether this write of a session that runs is the one after which its state is compared with the ledger: about one in
 /// each [`COMPARED_EVERY`], so that the others need not.
-#[must_use]
 pub fn is_to_be_compared(before: &State, after: &State) -> bool {
     let (Some(old), Some(new)) = (&before.session, &after.session) else {
         return false;
@@ -101,7 +94,6 @@ pub fn is_to_be_compared(before: &State, after: &State) -> bool {
 /// Its revision is above all that the ledger was told, the current period has at least the minutes that its row has, a
 /// session that ended in the ledger is over, and one that the ledger believes to run goes on, or ends where it was last
 /// heard of.
-#[must_use]
 pub fn take_up(state: Option<&State>, facts: &LedgerFacts, context: &Context<'_>) -> Option<Step> {
     if facts.is_empty() || state.is_some_and(|state| !facts.is_ahead_of(state)) {
         return None;

@@ -21,7 +21,6 @@ pub enum Rhythm {
 /// The paid cycle of the source that sets the rhythm.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cycle {
-    /// Whose.
     pub source: Source,
     /// The paid period. Until another is told, it is taken to recur.
     pub period: Period,
@@ -31,13 +30,11 @@ pub struct Cycle {
 }
 
 impl Rhythm {
-    /// The calendar's.
     pub(crate) const fn calendar() -> Self {
         Self::Calendar
     }
 
     /// The source that sets it.
-    #[must_use]
     pub fn source(&self) -> Option<&Source> {
         match self {
             Self::Calendar => None,
@@ -60,7 +57,6 @@ impl Rhythm {
     }
 
     /// The period that holds `at`.
-    #[must_use]
     pub fn period_at(&self, at: Timestamp, allowance: Allowance) -> Period {
         match (self, allowance) {
             (Self::Calendar, _) => Period::calendar_month(at),

@@ -27,7 +27,6 @@ pub enum Difficulty {
 
 impl Difficulty {
     /// As the ledger writes it.
-    #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Beginner => "beginner",
@@ -55,7 +54,6 @@ pub enum EndReason {
 
 impl EndReason {
     /// As the ledger writes it.
-    #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::UserEnded => "user_ended",
@@ -96,8 +94,6 @@ impl Topic {
         }
     }
 
-    /// The text.
-    #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -112,7 +108,6 @@ impl fmt::Display for Topic {
 /// A session that runs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RunningSession {
-    /// Its id.
     pub id: SessionId,
     /// When it started.
     pub started_at: Timestamp,
@@ -131,7 +126,6 @@ pub struct RunningSession {
     /// What it is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub topic: Option<Topic>,
-    /// How hard.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub difficulty: Option<Difficulty>,
     /// The periods that ended while it ran, oldest first. Their shares are final only when the session is: silence may
@@ -187,7 +181,6 @@ impl Terms {
 pub struct EarlierPeriod {
     /// The ledger's id of the period.
     pub id: String,
-    /// Its bounds.
     pub period: Period,
     /// Where the session is split, if not at the period's end: a clock that was ahead had closed it too early.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -205,7 +198,6 @@ pub struct EarlierPeriod {
 
 impl EarlierPeriod {
     /// Where the session is split.
-    #[must_use]
     pub fn cut(&self) -> Timestamp {
         self.cut_at.unwrap_or(self.period.end())
     }
@@ -246,7 +238,6 @@ impl RunningSession {
     }
 
     /// Its row for the ledger while it runs, as of `now`.
-    #[must_use]
     pub fn row(&self, now: Timestamp) -> SessionRow {
         SessionRow {
             id: self.id,
@@ -262,7 +253,6 @@ impl RunningSession {
     ///
     /// Each period but the last gets the session up to its end, rounded up, less what earlier periods got; the last
     /// gets the rest of the total. So the parts always add up to the whole, rounded up once.
-    #[must_use]
     pub fn shares(&self, until: Timestamp, least: Minutes) -> Shares {
         let minutes_at = |at: Timestamp| Minutes::rounded_up(at.since(self.started_at)).max(least);
         let mut assigned = Minutes::ZERO;
@@ -309,7 +299,6 @@ impl RunningSession {
     }
 
     /// The shares at this moment, were the session to go on: nothing yet at its very start.
-    #[must_use]
     pub fn shares_so_far(&self, now: Timestamp) -> Shares {
         self.shares(now, Minutes::ZERO)
     }
@@ -318,13 +307,11 @@ impl RunningSession {
 /// A session that is over.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EndedSession {
-    /// Its id.
     pub id: SessionId,
     /// When it started.
     pub started_at: Timestamp,
     /// When it ended: the instant up to which it is billed.
     pub ended_at: Timestamp,
-    /// Why.
     pub reason: EndReason,
     /// What it cost.
     pub minutes: Minutes,

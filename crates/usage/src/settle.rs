@@ -78,7 +78,6 @@ pub fn settle(state: &mut State, now: Timestamp, policy: &Policy) -> Vec<LedgerW
 
 /// How long the user may talk from `now` on: until the running session, or one started now, is stopped, heartbeats
 /// coming. The end of a period, with the minutes of the next, is taken into account.
-#[must_use]
 pub fn time_remaining(state: &State, now: Timestamp, policy: &Policy) -> Duration {
     let session = match &state.session {
         Some(session) => session.clone(),

@@ -122,7 +122,6 @@ pub struct Answer {
     /// What the request asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fingerprint: Option<Fingerprint>,
-    /// The answer.
     pub reply: Reply,
 }
 
@@ -131,7 +130,6 @@ pub struct Answer {
 pub struct Outgoing {
     /// The revision that added it.
     pub revision: u64,
-    /// The row.
     pub write: LedgerWrite,
 }
 
@@ -175,7 +173,6 @@ impl State {
     }
 
     /// The plan in force: while a session runs, the one that it runs under.
-    #[must_use]
     pub fn plan(&self, policy: &Policy) -> Plan {
         self.session
             .as_ref()
@@ -184,7 +181,6 @@ impl State {
     }
 
     /// The plan that the user is granted at the state's instant, by today's catalogue.
-    #[must_use]
     pub fn granted_plan(&self, policy: &Policy) -> Plan {
         self.grants.plan(policy, self.instant)
     }
@@ -198,13 +194,11 @@ impl State {
     }
 
     /// The later of `now` and the last instant seen.
-    #[must_use]
     pub fn time(&self, now: Timestamp) -> Timestamp {
         now.max(self.instant)
     }
 
     /// Minutes used in the current period at `now`, the running session included.
-    #[must_use]
     pub fn minutes_used(&self, now: Timestamp) -> Minutes {
         let running = self
             .session
@@ -214,7 +208,6 @@ impl State {
     }
 
     /// The current period's row for the ledger, as of `now`.
-    #[must_use]
     pub fn period_row(&self, now: Timestamp, policy: &Policy, archived: bool) -> PeriodRow {
         let plan = self.plan(policy);
         PeriodRow {
@@ -235,13 +228,11 @@ impl State {
     }
 
     /// Whether the write of that id is among the last ones.
-    #[must_use]
     pub fn has_write(&self, id: &WriteId) -> bool {
         self.writes.contains(id)
     }
 
     /// The answer that the request of that mark got.
-    #[must_use]
     pub fn answer(&self, id: &WriteId) -> Option<&Answer> {
         self.answers.iter().find(|answer| answer.write == *id)
     }

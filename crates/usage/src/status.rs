@@ -40,14 +40,12 @@ pub struct Status {
 
 impl Status {
     /// A sentence for people who are about to run out.
-    #[must_use]
     pub fn warning(&self) -> Option<String> {
         warning(self.minutes_remaining)
     }
 }
 
 /// The sentence that goes with so few minutes left, if they are few.
-#[must_use]
 pub fn warning(remaining: Minutes) -> Option<String> {
     match remaining.get() {
         _ if remaining > LOW_CREDIT => None,
@@ -58,7 +56,6 @@ pub fn warning(remaining: Minutes) -> Option<String> {
 }
 
 /// The status of a user at `now`; of one never seen before, that of a fresh user.
-#[must_use]
 pub fn status(user: &UserId, state: Option<&State>, now: Timestamp, policy: &Policy) -> Status {
     let mut present = state.cloned().unwrap_or_else(|| State::fresh(user, now));
     rebase(&mut present, now);

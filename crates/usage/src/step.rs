@@ -26,7 +26,6 @@ const HEARTBEATS_APART: Duration = Duration::from_secs(1);
 pub struct Context<'a> {
     /// Whose state it is.
     pub user: &'a UserId,
-    /// The time.
     pub now: Timestamp,
     /// The rules' settings.
     pub policy: &'a Policy,
@@ -42,7 +41,6 @@ pub struct Context<'a> {
 /// The mark of a request whose retries carry it too.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Repeat {
-    /// The mark.
     pub id: WriteId,
     /// What the request asks for, where its mark alone does not say so.
     pub fingerprint: Option<Fingerprint>,

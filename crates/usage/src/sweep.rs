@@ -14,7 +14,6 @@ const OUTBOX_WHILE_RUNNING: usize = 8;
 /// The rows that a sweep at `now` writes before it touches the state: those of the outbox, and while a session runs, how it
 /// and its period stand at this moment. A period that only this look opens has no row yet: another change may be stored
 /// first and move the end that was crossed.
-#[must_use]
 pub fn rows_to_write(state: &State, now: Timestamp, policy: &Policy) -> Vec<LedgerWrite> {
     let mut settled = state.clone();
     settle(&mut settled, state.time(now), policy);

@@ -58,13 +58,11 @@ impl Timestamp {
     }
 
     /// Milliseconds since the epoch.
-    #[must_use]
     pub fn unix_millis(self) -> i64 {
         self.0
     }
 
     /// Whole seconds since the epoch, as the ledger's `*_at` columns hold them.
-    #[must_use]
     pub fn unix_seconds(self) -> i64 {
         self.0.div_euclid(1_000)
     }
@@ -76,20 +74,17 @@ impl Timestamp {
     }
 
     /// This instant as a calendar date and time.
-    #[must_use]
     pub fn utc(self) -> DateTime<Utc> {
         // Every `Timestamp` lies within 1970 to 9999, which chrono can hold; the default is never taken.
         DateTime::from_timestamp_millis(self.0).unwrap_or_default()
     }
 
     /// As RFC 3339 in UTC with whole seconds, such as `2026-11-25T09:00:00Z`.
-    #[must_use]
     pub fn to_rfc3339(self) -> String {
         self.utc().to_rfc3339_opts(SecondsFormat::Secs, true)
     }
 
     /// The time from `earlier` to this instant; zero where `earlier` is the later one.
-    #[must_use]
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(u64::try_from(self.0 - earlier.0).unwrap_or(0))
     }
@@ -154,7 +149,6 @@ pub(crate) mod millis {
 pub struct Minutes(u32);
 
 impl Minutes {
-    /// No minutes.
     pub const ZERO: Self = Self(0);
     /// The least that a session which took place costs.
     pub const ONE: Self = Self(1);
@@ -172,13 +166,11 @@ impl Minutes {
     }
 
     /// The bare number.
-    #[must_use]
     pub const fn get(self) -> u32 {
         self.0
     }
 
     /// The exact time that this many minutes last.
-    #[must_use]
     pub const fn duration(self) -> Duration {
         Duration::from_secs(self.0 as u64 * 60)
     }
@@ -209,7 +201,6 @@ impl Seconds {
     }
 
     /// The bare number.
-    #[must_use]
     pub const fn get(self) -> u64 {
         self.0
     }

@@ -84,7 +84,6 @@ pub const GEMINI: Variables = Variables {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("variable {variable}: {reason}")]
 pub struct AccountError {
-    /// Its name.
     pub variable: &'static str,
     /// What is wrong with it. It never quotes the value.
     pub reason: String,
@@ -143,7 +142,6 @@ impl Accounts {
 
 impl Account {
     /// Whose it is.
-    #[must_use]
     pub fn provider(&self) -> Provider {
         match self.api {
             Api::OpenAi => Provider::OpenAi,

@@ -36,14 +36,12 @@ impl BaseUrl {
     }
 
     /// The URL of a path on it.
-    #[must_use]
     pub fn http(&self, path: &str) -> String {
         let scheme = if self.is_secure { "https" } else { "http" };
         format!("{scheme}://{}{path}", self.authority)
     }
 
     /// The URL of a socket on it.
-    #[must_use]
     pub fn socket(&self, path: &str) -> String {
         let scheme = if self.is_secure { "wss" } else { "ws" };
         format!("{scheme}://{}{path}", self.authority)

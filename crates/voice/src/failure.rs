@@ -34,7 +34,6 @@ pub enum Failure {
 
 impl Failure {
     /// What a status says; `None` for 2xx.
-    #[must_use]
     pub fn of_status(status: StatusCode, headers: &HeaderMap) -> Option<Self> {
         match status {
             status if status.is_success() => None,
@@ -47,7 +46,6 @@ impl Failure {
     }
 
     /// For the log: what happened, and what the operator can look at.
-    #[must_use]
     pub fn for_operator(self, account: &Account) -> String {
         let log = format!("{}: {}", account.provider().as_str(), self.exactly());
         match self.advice(account.variables) {

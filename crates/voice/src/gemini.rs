@@ -53,7 +53,6 @@ impl ApiVersion {
 }
 
 /// Where tokens are made.
-#[must_use]
 pub fn path(version: &ApiVersion) -> String {
     format!("/{}/auth_tokens", version.0)
 }
@@ -65,7 +64,6 @@ pub fn path(version: &ApiVersion) -> String {
 /// adds the rest: `contextWindowCompression` too, without which Google ends a call after a quarter of an hour. Nothing
 /// else is given, for the models differ in what they take: 3.8 has no affective dialogue and no level of thinking, and
 /// there even the value that switches proactive audio off is an error.
-#[must_use]
 pub fn terms(wish: &Wish<'_>) -> Option<Terms> {
     let expires = wish.until.min(wish.now.plus(LIFE_MAX)).floor_to_second();
     let connect_until = expires.min(wish.now.plus(CONNECT_WITHIN)).floor_to_second();
@@ -94,13 +92,11 @@ pub fn terms(wish: &Wish<'_>) -> Option<Terms> {
 }
 
 /// The token in an answer: its name is the credential.
-#[must_use]
 pub fn token(answer: &Value) -> Option<&str> {
     answer["name"].as_str()
 }
 
 /// How to connect: at the socket that takes such tokens, for the usual one takes keys only.
-#[must_use]
 pub fn connect(base_url: &BaseUrl, version: &ApiVersion) -> Connect {
     let service = format!(
         "google.ai.generativelanguage.{}.GenerativeService",

@@ -22,11 +22,9 @@ use crate::time_limit::within;
 /// A token that is asked for.
 #[derive(Clone, Copy)]
 pub struct Minting<'a> {
-    /// By whom.
     pub user: &'a UserId,
     /// For which session; the running one otherwise.
     pub session: Option<SessionId>,
-    /// From whom.
     pub account: &'a Account,
     /// For which model.
     pub model: &'a str,
@@ -36,7 +34,6 @@ pub struct Minting<'a> {
 
 /// A token that may be given. It has no `Debug`, so that no log can show it by mistake.
 pub struct Token {
-    /// The token.
     pub value: String,
     /// Until when a connection can be opened with it.
     pub connect_until: Timestamp,

@@ -31,7 +31,6 @@ impl Models {
     }
 
     /// The model to use: the one that is asked for, else the default. `None` where another is asked for.
-    #[must_use]
     pub fn choose(&self, asked: Option<&str>) -> Option<&str> {
         match asked {
             None => Some(&self.default),

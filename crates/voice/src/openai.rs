@@ -15,7 +15,6 @@ pub const KEY_HEADER: HeaderName = AUTHORIZATION;
 const CALLS_PATH: &str = "/v1/realtime/calls";
 
 /// How to connect with a client secret.
-#[must_use]
 pub fn connect(base_url: &BaseUrl) -> Connect {
     Connect {
         url: base_url.http(CALLS_PATH),

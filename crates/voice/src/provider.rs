@@ -20,7 +20,6 @@ pub struct Order {
 }
 
 /// The request for a token that does not outlive the user's time; `None` where the provider has none so short.
-#[must_use]
 pub fn order(account: &Account, wish: &Wish<'_>) -> Option<Order> {
     let (terms, path, key_header) = match &account.api {
         Api::OpenAi => (
@@ -58,7 +57,6 @@ fn request(
 }
 
 /// The token in a provider's answer; `None` where there is none.
-#[must_use]
 pub fn read_token(api: &Api, answer: &[u8]) -> Option<String> {
     let answer: Value = serde_json::from_slice(answer).ok()?;
     let token = match api {
@@ -71,7 +69,6 @@ pub fn read_token(api: &Api, answer: &[u8]) -> Option<String> {
 }
 
 /// How to connect with a token.
-#[must_use]
 pub fn connect(account: &Account) -> Connect {
     match &account.api {
         Api::OpenAi => openai::connect(&account.base_url),

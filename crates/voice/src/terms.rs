@@ -12,7 +12,6 @@ pub struct Wish<'a> {
     pub model: &'a str,
     /// With which voice; the provider's own choice otherwise.
     pub voice: Option<&'a str>,
-    /// The time.
     pub now: Timestamp,
     /// When the user's time is up.
     pub until: Timestamp,
@@ -42,7 +41,6 @@ pub enum Expiry {
 
 impl Expiry {
     /// The latest instant at which a token can end whose answer came at `answered_at`, by our own clock.
-    #[must_use]
     pub fn latest(self, answered_at: Timestamp) -> Timestamp {
         match self {
             Self::After(span) => answered_at.plus(span),

@@ -23,7 +23,6 @@ pub struct InternalSecret(Option<[u8; 32]>);
 /// What a request says about the secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shown {
-    /// Nothing.
     Nothing,
     /// The right one.
     Right,

@@ -7,7 +7,6 @@ use talktime_usage::{CustomerId, Ownership, Subscriber, SubscriptionId, UserId};
 use crate::event::{Event, Subject};
 
 /// What the ledger has to be asked about an event before it can be decided: the subscriptions in it, and its customer.
-#[must_use]
 pub fn asked_about(event: &Event) -> (Vec<SubscriptionId>, Option<CustomerId>) {
     let told = match &event.subject {
         Subject::Subscription(told) => std::slice::from_ref(told),

@@ -43,7 +43,6 @@ impl Behaviour {
     pub const ALL: [Self; 3] = [Self::Sqlite, Self::Redis, Self::Versioned];
 }
 
-/// A reading.
 #[derive(Clone, Debug)]
 pub struct Claim {
     user: UserId,
@@ -79,7 +78,6 @@ pub struct MemoryDocuments {
 }
 
 impl MemoryDocuments {
-    /// None yet.
     #[must_use]
     pub fn new(simulation: &'static Simulation, behaviour: Behaviour) -> Self {
         Self {
@@ -146,7 +144,6 @@ impl MemoryDocuments {
         }
     }
 
-    /// One call.
     async fn call<T>(
         &self,
         access: Access,

@@ -69,7 +69,6 @@ impl Simulation {
     }
 
     /// What was noted.
-    #[must_use]
     pub fn story(&self) -> Vec<String> {
         self.story.borrow().clone().unwrap_or_default()
     }

@@ -47,7 +47,6 @@ impl Standing<'_> {
 pub(crate) enum Held {
     /// The source of the plan in force, by the paid period that it tells.
     By {
-        /// Which.
         source: Source,
         /// Its paid period.
         period: Period,
@@ -61,7 +60,6 @@ pub(crate) enum Held {
 impl Grants {
     /// The plan in force at `at`: of those granted the one with the most minutes, else free. A plan with fewer minutes than
     /// free, as a changed catalogue may have made one, is never worse than none.
-    #[must_use]
     pub fn plan(&self, policy: &Policy, at: Timestamp) -> Plan {
         self.granted(policy, at)
             .into_iter()
@@ -70,7 +68,6 @@ impl Grants {
     }
 
     /// When, after `after`, a grant next ends by itself. Between such instants the plan in force changes only by news.
-    #[must_use]
     pub fn next_lapse(&self, policy: &Policy, after: Timestamp) -> Option<Timestamp> {
         let granted = self.granted(policy, after).into_iter();
         granted
@@ -103,7 +100,6 @@ impl Grants {
     }
 
     /// All that grant more than free at `at`, and what each grants.
-    #[must_use]
     pub fn sources(&self, policy: &Policy, at: Timestamp) -> Vec<(Source, PlanName)> {
         let granted = self.granted(policy, at).into_iter();
         granted
@@ -112,7 +108,6 @@ impl Grants {
     }
 
     /// Whether any event told which plan a subscription stands for, as long as it lives.
-    #[must_use]
     pub fn tells_plan_of(&self, subscription: &SubscriptionId) -> bool {
         self.of_subscription(subscription).is_some()
     }

@@ -20,7 +20,6 @@ const TRANSIT: Duration = Duration::from_secs(2);
 /// What to ask for. The secret limits when one can *connect*, not how long the call lasts: so it is kept short even
 /// where the user has hours, and the call itself is ended by the page at `secondsRemaining`. With under ten seconds left
 /// there is no secret that would not outlive them, hence none at all.
-#[must_use]
 pub fn terms(wish: &Wish<'_>) -> Option<Terms> {
     let left = wish.until.since(wish.now);
     if left < LIFE_MIN {
@@ -47,7 +46,6 @@ pub fn terms(wish: &Wish<'_>) -> Option<Terms> {
 }
 
 /// The secret in an answer.
-#[must_use]
 pub fn token(answer: &Value) -> Option<&str> {
     answer["value"].as_str()
 }

@@ -29,7 +29,6 @@ pub struct End {
     pub reason: EndReason,
 }
 
-/// A user.
 pub struct User {
     pub id: UserId,
     pub policy: Policy,
