@@ -9,15 +9,14 @@
 //! The way of a request: `serve` (server, routes and headers, reuse of instances) → the guest → `guest` (grants, handles,
 //! faults) → `data`, `manifest::variables`, or the network.
 //!
-//! **Invariant**: what the manifest does not grant, no guest gets; the check is at the call, in `guest`. **Invariant**: nothing here knows about minutes, plans or users, except `demo`, which prints
-//! commands for people.
+//! **Invariant**: what the manifest does not grant, no guest gets; the check is at the call, in `guest`.
+//! **Invariant**: nothing here knows about minutes, plans or users.
 
 #![allow(clippy::doc_markdown, reason = "SQLite is a name, not code")]
 
 mod bindings;
 pub mod build_components;
 mod data;
-pub mod demo;
 mod error;
 mod guest;
 mod host;

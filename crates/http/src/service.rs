@@ -4,15 +4,15 @@ use std::fmt::Display;
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
-use talktime_spin::{Misconfigured, Once, leave_in_one_write, variable};
+use talktime_spin::{Misconfigured, Once, variable};
 
 use crate::answer::Answer;
 use crate::cors::{self, Cors};
 use crate::csrf::CookieUse;
-use crate::log::{self, Client};
+use crate::log::Client;
 use crate::problem::Problem;
 use crate::request::Request;
-use crate::response::{Response, respond};
+use crate::response::{Response, in_one_write, respond};
 use crate::routes::{self, Line};
 
 /// A component's routes and what goes for all of them. Lives in a `static`, so that what it reads of its configuration
@@ -60,10 +60,7 @@ impl<R: Copy + 'static> Service<R> {
                 HeaderMap::new(),
             ),
         };
-        if let Err(error) = leave_in_one_write().await {
-            log::once(&format!("misconfigured: {error}; the default is assumed"));
-        }
-        response
+        in_one_write(response).await
     }
 
     /// The allowed origins; `None` where no browser calls.
@@ -115,10 +112,10 @@ mod tests {
     use http_body_util::{BodyExt, Full};
     use serde::Deserialize;
     use serde_json::json;
-    use talktime_usage::Instant;
+    use talktime_usage::Timestamp;
 
     use super::*;
-    use crate::authentication::{AuthSettings, Authenticator};
+    use crate::auth::{AuthSettings, Authenticator};
     use crate::routes::Verb;
 
     const SECRET: &str = "s3cret-of-the-tests-0123456789ab";
@@ -145,11 +142,11 @@ mod tests {
         minutes: u32,
     }
 
-    async fn handler(route: Route, mut request: Request) -> Result<Answer, Problem> {
+    async fn handler(route: Route, request: Request) -> Result<Answer, Problem> {
         match route {
-            Route::Read => Answer::ok(&json!({"id": request.path_id(), "route": request.route()})),
+            Route::Read => Answer::ok(&json!({"id": request.path_id(), "route": request.pattern})),
             Route::Write => {
-                let body: Body = request.json().await?;
+                let (body, _) = request.json::<Body>().await?;
                 Answer::json(StatusCode::CREATED, &json!({ "minutes": body.minutes }))
             }
             Route::Fail => Err(Problem::internal("the secret is hunter2")),
@@ -161,7 +158,7 @@ mod tests {
                     ..AuthSettings::default()
                 };
                 let authenticator = Authenticator::from_settings(&settings)?;
-                let user = request.user_by(&authenticator, Instant::from_unix_seconds(0))?;
+                let user = request.user_by(&authenticator, Timestamp::from_unix_seconds(0))?;
                 Answer::ok(&json!({ "user": user.as_str() }))
             }
         }

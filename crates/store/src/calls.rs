@@ -1,8 +1,8 @@
 //! What components ask of a user's state, each call with the answer that it has.
 
 use talktime_usage::{
-    Command, EndReason, Heard, Instant, MintLimits, Minted, SessionId, SessionStart, Started,
-    Stopped, UserId,
+    Command, EndReason, Heard, MintLimits, Minted, SessionId, SessionStart, Started, Stopped,
+    Timestamp, UserId,
 };
 
 use crate::documents::Documents;
@@ -63,7 +63,7 @@ impl<D: Documents, L: Ledger> Users<'_, D, L> {
         &self,
         user: &UserId,
         session: SessionId,
-        token_until: Instant,
+        token_until: Timestamp,
     ) -> Result<Minted, ApplyError> {
         let command = Command::HandOut {
             session,
@@ -74,7 +74,7 @@ impl<D: Documents, L: Ledger> Users<'_, D, L> {
     }
 
     /// Gives the place of a mint back that no token came of: the one of that instant, [`Minted::at`].
-    pub async fn give_back(&self, user: &UserId, mint: Instant) -> Result<(), ApplyError> {
+    pub async fn give_back(&self, user: &UserId, mint: Timestamp) -> Result<(), ApplyError> {
         let command = Command::MintFailed { mint };
         let mark = self.fresh_mark();
         self.apply(user, &command, &mark).await.map(drop)

@@ -3,12 +3,12 @@
 //! It is carried out first and recorded then. Should anything break off in between, it is delivered again and finds its own
 //! order in the user's state, so that it counts once; the record tells how the first delivery ended.
 
-use talktime_usage::Instant;
+use talktime_usage::{EventOutcome, Timestamp};
 
 use crate::error::StoreError;
 use crate::sql::Sql;
 use crate::sqlite::SqlLedger;
-use crate::webhook_events::{Outcome, WebhookEvent, find, insert};
+use crate::webhook_events::{WebhookEvent, find, insert};
 
 /// What carrying out an event did to the user's state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,9 +25,9 @@ pub enum Effect {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Delivered {
     /// It is the one that counts, with this outcome.
-    Now(Outcome),
+    Now(EventOutcome),
     /// Another one before it counted, with that outcome.
-    Before(Outcome),
+    Before(EventOutcome),
 }
 
 /// By what a delivery that is not the first is known.
@@ -47,7 +47,7 @@ pub async fn deliver<C: Sql, E: From<StoreError>>(
     ledger: &SqlLedger<C>,
     id: &str,
     known_by: KnownBy,
-    now: Instant,
+    now: Timestamp,
     carry_out: impl AsyncFnOnce() -> Result<(WebhookEvent, Effect), E>,
 ) -> Result<Delivered, E> {
     if known_by == KnownBy::Record
@@ -71,7 +71,7 @@ async fn record<C: Sql>(
 ) -> Result<Delivered, StoreError> {
     let is_first = match insert(ledger, event).await {
         Ok(is_first) => is_first,
-        Err(error) if effect == Effect::Nothing && event.outcome != Outcome::Ignored => {
+        Err(error) if effect == Effect::Nothing && event.outcome != EventOutcome::Ignored => {
             return Err(error);
         }
         Err(error) => {
@@ -89,7 +89,7 @@ async fn record<C: Sql>(
 }
 
 /// Copies that come at once are recorded in any order, so the one that changed the state is told apart by that.
-fn counts(outcome: Outcome, effect: Effect, is_first: bool) -> bool {
+fn counts(outcome: EventOutcome, effect: Effect, is_first: bool) -> bool {
     match effect {
         _ if outcome.is_open() => true,
         Effect::Changed => true,
@@ -112,16 +112,20 @@ mod tests {
             );
         };
         // Copies at once: whichever is recorded first, it is the one that changed the state.
-        check(Outcome::Applied, Effect::Changed, true, true);
-        check(Outcome::Applied, Effect::Changed, false, true);
-        check(Outcome::Applied, Effect::Known, true, false);
-        check(Outcome::Applied, Effect::Known, false, false);
-        for outcome in [Outcome::Applied, Outcome::Ignored, Outcome::Outdated] {
+        check(EventOutcome::Applied, Effect::Changed, true, true);
+        check(EventOutcome::Applied, Effect::Changed, false, true);
+        check(EventOutcome::Applied, Effect::Known, true, false);
+        check(EventOutcome::Applied, Effect::Known, false, false);
+        for outcome in [
+            EventOutcome::Applied,
+            EventOutcome::Ignored,
+            EventOutcome::Outdated,
+        ] {
             check(outcome, Effect::Nothing, true, true);
             check(outcome, Effect::Nothing, false, false);
         }
         // What is open is open each time, until it comes to something else.
-        for outcome in Outcome::OPEN {
+        for outcome in EventOutcome::OPEN {
             for effect in [Effect::Changed, Effect::Known, Effect::Nothing] {
                 check(outcome, effect, true, true);
             }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream;
-use talktime_usage::alarm::Alarm;
-use talktime_usage::{Command, Instant, LedgerWrite, State, rows_to_write};
+use talktime_usage::Alarm;
+use talktime_usage::{Command, LedgerWrite, State, Timestamp, rows_to_write};
 
 use crate::documents::Documents;
 use crate::environment::Deadline;
@@ -39,7 +39,6 @@ const RETRY_LONGEST: Duration = Duration::from_mins(15);
 pub struct SweepReport {
     /// Users whose alarm was due when it began.
     pub due: u64,
-    /// Users handled.
     pub swept: u64,
     /// Sessions that it ended.
     pub ended: u64,
@@ -83,11 +82,11 @@ pub enum SweepError {
     )]
     ClockSuspect {
         /// What the clock says.
-        clock: Instant,
+        clock: Timestamp,
         /// The newest instant that the ledger knows.
-        newest: Instant,
+        newest: Timestamp,
         /// When the clock is believed, if it goes on steadily.
-        believed_at: Instant,
+        believed_at: Timestamp,
     },
     /// The ledger cannot say what is due.
     #[error(transparent)]
@@ -214,7 +213,7 @@ async fn sweep_batch<D: Documents, L: Ledger>(
 async fn prune<D: Documents, L: Ledger>(users: &Users<'_, D, L>, retain: Duration) -> u64 {
     let now = users.now();
     let kept_seconds = i64::try_from(retain.as_secs()).unwrap_or(i64::MAX);
-    let before = Instant::from_unix_seconds(now.unix_seconds().saturating_sub(kept_seconds));
+    let before = Timestamp::from_unix_seconds(now.unix_seconds().saturating_sub(kept_seconds));
     match users.ledger.prune(before, PRUNED_MAX, now).await {
         Ok(pruned) => pruned,
         Err(error) => {

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use talktime_usage::restore::is_to_be_compared;
+use talktime_usage::is_to_be_compared;
 use talktime_usage::{
-    Command, Instant, LedgerFacts, LedgerWrite, OtherReply, Policy, Refusal, Repeat, Reply, State,
-    Status, UserId, WriteId, clock_ahead, status,
+    Command, LedgerFacts, LedgerWrite, OtherReply, Policy, Refusal, Repeat, Reply, State, Status,
+    Timestamp, UserId, WriteId, clock_ahead, status,
 };
 
 use crate::backoff;
@@ -27,7 +27,6 @@ const SWEPT_WITHIN: Duration = Duration::from_mins(20);
 pub struct Users<'a, D, L> {
     /// The state documents.
     pub documents: &'a D,
-    /// The ledger.
     pub ledger: &'a L,
     /// The rules' settings.
     pub policy: &'a Policy,
@@ -65,7 +64,6 @@ impl From<OtherReply> for ApplyError {
 /// A command that was carried out.
 #[derive(Debug)]
 pub(crate) struct Applied {
-    /// The answer.
     pub(crate) reply: Reply,
     /// The state before it.
     pub(crate) before: Option<State>,
@@ -97,7 +95,6 @@ impl<'a, D: Documents, L: Ledger> Users<'a, D, L> {
     }
 
     /// The mark of a write that nobody repeats.
-    #[must_use]
     pub fn fresh_mark(&self) -> WriteMark {
         WriteMark::Once(self.random_write_id())
     }
@@ -107,8 +104,7 @@ impl<'a, D: Documents, L: Ledger> Users<'a, D, L> {
         WriteId::from_bits(self.environment.random())
     }
 
-    /// The time.
-    pub(crate) fn now(&self) -> Instant {
+    pub(crate) fn now(&self) -> Timestamp {
         self.environment.now()
     }
 
@@ -221,7 +217,7 @@ impl<'a, D: Documents, L: Ledger> Users<'a, D, L> {
         user: &UserId,
         command: &Command,
         applied: &Applied,
-        now: Instant,
+        now: Timestamp,
         deadline: Deadline,
     ) {
         let before = applied.before.as_ref();

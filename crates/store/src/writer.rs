@@ -1,7 +1,7 @@
 //! How a change gets into a user's document: read, decide, swap, and read back whether that was done.
 
 use talktime_usage::{
-    Command, Context, Instant, LedgerFacts, LedgerWrite, Repeat, Reply, State, Step, UserId,
+    Command, Context, LedgerFacts, LedgerWrite, Repeat, Reply, State, Step, Timestamp, UserId,
     WriteId, step, take_up,
 };
 
@@ -71,7 +71,7 @@ struct Attempt {
     writes: Vec<LedgerWrite>,
     reply: Reply,
     /// Of one that creates the user: until when nobody else may.
-    lease_until: Option<Instant>,
+    lease_until: Option<Timestamp>,
 }
 
 /// How a turn of the loop ended.
@@ -165,6 +165,13 @@ impl<D: Documents, L: Ledger> Users<'_, D, L> {
                 reply,
             } => (*next, writes, reply),
         };
+        debug_assert!(
+            next.has_write(&write)
+                && state
+                    .as_ref()
+                    .is_none_or(|state| state.revision < next.revision),
+            "a change leaves no mark in the state, or no newer one"
+        );
         if attempts.len() >= SWAPS_MAX {
             return Ok(Turn::GiveUp(raced()));
         }
@@ -196,15 +203,16 @@ impl<D: Documents, L: Ledger> Users<'_, D, L> {
         attempts: &mut Vec<Attempt>,
         claim: D::Claim,
         document: &[u8],
-        now: Instant,
+        now: Timestamp,
     ) -> Result<Turn, ApplyError> {
         // Another request of this instance may have found out while this one waited for the ledger.
         if let Some(error) = self.documents.known_to_fail(Access::Write) {
             return Ok(Turn::GiveUp(error));
         }
+        debug_assert!(!attempts.is_empty(), "a swap is made of no attempt");
         let swapped = self.documents.swap(claim, document).await;
         if let Err(error) = &swapped
-            && self.documents.known_to_fail(Access::Write).is_some()
+            && request.deadline.is_over(self.environment)
         {
             // The time is up, and who asks again finds out what came of it.
             return Ok(Turn::GiveUp(error.clone()));
@@ -230,8 +238,8 @@ impl<D: Documents, L: Ledger> Users<'_, D, L> {
         state: Option<&State>,
         claim: D::Claim,
         write: &WriteId,
-        now: Instant,
-    ) -> Result<Option<(D::Claim, Option<Instant>)>, StoreError> {
+        now: Timestamp,
+    ) -> Result<Option<(D::Claim, Option<Timestamp>)>, StoreError> {
         let Some(state) = state else {
             let created = self.claim_creation(request, write).await?;
             return Ok(created.map(|(claim, lease_until)| (claim, Some(lease_until))));
@@ -250,7 +258,7 @@ impl<D: Documents, L: Ledger> Users<'_, D, L> {
         request: &Request<'_>,
         state: Option<&State>,
         write: &WriteId,
-        now: Instant,
+        now: Timestamp,
     ) -> Result<Step, ApplyError> {
         let written_through = match (request.change, state) {
             (Change::Command { command, .. }, Some(state)) => {
@@ -279,7 +287,7 @@ impl<D: Documents, L: Ledger> Users<'_, D, L> {
         &self,
         state: &State,
         command: &Command,
-        now: Instant,
+        now: Timestamp,
     ) -> Result<Option<u64>, ApplyError> {
         let length = state.outbox.len();
         if length <= OUTBOX_WRITTEN_AT || !is_told(command) {
@@ -303,7 +311,7 @@ impl<D: Documents, L: Ledger> Users<'_, D, L> {
     }
 
     /// The swap was made: tells the ledger. Should that fail, the alarm does it from the outbox.
-    async fn committed(&self, request: &Request<'_>, made: Attempt, now: Instant) -> Carried {
+    async fn committed(&self, request: &Request<'_>, made: Attempt, now: Timestamp) -> Carried {
         let user = request.user;
         if let Some(until) = made.lease_until {
             self.check_creation(request, until).await;

@@ -7,7 +7,7 @@ use crate::ending::ending;
 use crate::ids::UserId;
 use crate::policy::Policy;
 use crate::state::State;
-use crate::time::Instant;
+use crate::time::Timestamp;
 
 /// Over how long the archiving of periods that end at one instant is spread, as most do: with the calendar month. Nothing
 /// waits for it, since whoever comes back archives by himself, and sweeps have running sessions to see to.
@@ -16,8 +16,7 @@ pub const ARCHIVE_SPREAD: Duration = Duration::from_hours(6);
 /// When an alarm fires, and whether somebody waits for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Alarm {
-    /// When.
-    pub at: Instant,
+    pub at: Timestamp,
     /// Whether a session runs or rows are on their way to the ledger: such alarms come before those that only archive.
     pub urgent: bool,
 }
@@ -27,8 +26,7 @@ pub struct Alarm {
 /// While a session runs: at the interval at which the ledger is kept up to date, or earlier, when the session ends by
 /// itself. While the outbox is not empty: at that interval. Else some hours after the end of a period that the ledger has
 /// heard of, to archive it. And when a grant ends by itself. `None` when nothing is left to do.
-#[must_use]
-pub fn next_alarm(state: &State, now: Instant, policy: &Policy) -> Option<Alarm> {
+pub fn next_alarm(state: &State, now: Timestamp, policy: &Policy) -> Option<Alarm> {
     next_alarm_with(state, !state.outbox.is_empty(), now, policy)
 }
 
@@ -36,12 +34,12 @@ pub fn next_alarm(state: &State, now: Instant, policy: &Policy) -> Option<Alarm>
 pub(crate) fn next_alarm_with(
     state: &State,
     rows_wait: bool,
-    now: Instant,
+    now: Timestamp,
     policy: &Policy,
 ) -> Option<Alarm> {
     let soon = now.plus(policy.alarm_interval);
     let lapse = state.grants.next_lapse(policy, now);
-    let urgent = |at: Instant| Alarm {
+    let urgent = |at: Timestamp| Alarm {
         at: lapse.map_or(at, |lapse| at.min(lapse)),
         urgent: true,
     };

@@ -16,7 +16,7 @@ use crate::mint::running;
 use crate::policy::Policy;
 use crate::settle::settle;
 use crate::state::State;
-use crate::time::{Instant, Seconds};
+use crate::time::{Seconds, Timestamp};
 
 /// The most calls that are kept. No more are opened until some have been hung up: the provider does not answer, and each
 /// costs money.
@@ -46,7 +46,7 @@ pub struct Call {
     /// The session that it belongs to.
     pub session: SessionId,
     /// When the provider answered.
-    pub opened_at: Instant,
+    pub opened_at: Timestamp,
     /// Fields of a later version, kept.
     #[serde(flatten)]
     pub extra: Map<String, Value>,
@@ -57,7 +57,7 @@ pub struct Call {
 pub(crate) fn open(
     next: &mut State,
     call: &Call,
-    now: Instant,
+    now: Timestamp,
     policy: &Policy,
 ) -> Result<Minted, Refusal> {
     let minted = running(next, Some(call.session), now, policy)?;
@@ -90,7 +90,7 @@ impl State {
 
 /// The calls that are to be hung up at `now`: those of sessions that are over, and those that a later call has replaced.
 #[must_use]
-pub fn calls_to_hang_up(state: &State, now: Instant, policy: &Policy) -> Vec<Call> {
+pub fn calls_to_hang_up(state: &State, now: Timestamp, policy: &Policy) -> Vec<Call> {
     if state.calls.is_empty() {
         return Vec::new();
     }
@@ -110,7 +110,7 @@ pub fn calls_to_hang_up(state: &State, now: Instant, policy: &Policy) -> Vec<Cal
 /// When somebody has to look whether calls are to be hung up, if nothing more is heard of the user: at once, or when the
 /// session ends by itself. `None` without calls.
 #[must_use]
-pub fn next_look_at_calls(state: &State, now: Instant, policy: &Policy) -> Option<Instant> {
+pub fn next_look_at_calls(state: &State, now: Timestamp, policy: &Policy) -> Option<Timestamp> {
     if state.calls.is_empty() {
         return None;
     }

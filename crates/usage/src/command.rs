@@ -11,7 +11,7 @@ use crate::mints::MintLimits;
 use crate::period::Period;
 use crate::plan::PlanName;
 use crate::session::{Difficulty, EndReason, EndedSession, Topic};
-use crate::time::{Instant, Minutes, Seconds};
+use crate::time::{Minutes, Seconds, Timestamp};
 
 /// A change that somebody wants.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,15 +19,10 @@ pub enum Command {
     /// Start a session.
     Start(SessionStart),
     /// The session is alive.
-    Heartbeat {
-        /// Which.
-        session: SessionId,
-    },
+    Heartbeat { session: SessionId },
     /// The session is over.
     End {
-        /// Which.
         session: SessionId,
-        /// Why.
         reason: EndReason,
     },
     /// A realtime token is about to be asked for, for the running session: this takes a place among the user's mints.
@@ -42,12 +37,12 @@ pub enum Command {
         /// The session that it was minted for.
         session: SessionId,
         /// How long it can be talked with.
-        token_until: Instant,
+        token_until: Timestamp,
     },
     /// The token did not come: its place among the mints is given back.
     MintFailed {
         /// The instant of the mint, [`Minted::at`].
-        mint: Instant,
+        mint: Timestamp,
     },
     /// The provider has answered the offer of a call.
     OpenCall(Call),
@@ -55,14 +50,13 @@ pub enum Command {
     CloseCall(CallId),
     /// A source grants a plan, or no longer does.
     ChangePlan {
-        /// Who.
         source: Source,
         /// What it grants from now on.
         plan: Option<PlanName>,
         /// The paid period, where it is told: see [`Period::paid`]. A grant with one has to be renewed.
         period: Option<Period>,
         /// When the grant ends by itself, where it is told.
-        ends_at: Option<Instant>,
+        ends_at: Option<Timestamp>,
         /// The provider's customer whom the subscription belongs to, where it is told.
         customer: Option<CustomerId>,
         /// Whether usage starts afresh.
@@ -72,7 +66,6 @@ pub enum Command {
     },
     /// A subscription is behind with a payment.
     PastDue {
-        /// Which.
         subscription: SubscriptionId,
         /// The period that is not paid, where it is told.
         period: Option<Period>,
@@ -95,7 +88,6 @@ pub struct SessionStart {
     pub session: SessionId,
     /// What it is about.
     pub topic: Option<Topic>,
-    /// How hard.
     pub difficulty: Option<Difficulty>,
     /// Whether a session that runs already is ended for it.
     pub takeover: bool,
@@ -162,11 +154,8 @@ replies! {
 /// A session has started.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Started {
-    /// Its id.
     pub session: SessionId,
-    /// When.
-    pub at: Instant,
-    /// Minutes left.
+    pub at: Timestamp,
     pub minutes_remaining: Minutes,
     /// How long it may last.
     pub seconds_remaining: Seconds,
@@ -179,7 +168,6 @@ pub struct Heard {
     pub session_minutes: Minutes,
     /// The period's usage.
     pub total_minutes_used: Minutes,
-    /// Minutes left.
     pub minutes_remaining: Minutes,
     /// How much longer it may last; zero when it is over.
     pub seconds_remaining: Seconds,
@@ -196,10 +184,8 @@ pub struct Stopped {
     pub total_minutes_used: Minutes,
     /// The minutes left right after it.
     pub minutes_remaining: Minutes,
-    /// Why.
     pub reason: EndReason,
-    /// When.
-    pub at: Instant,
+    pub at: Timestamp,
 }
 
 impl From<&EndedSession> for Stopped {
@@ -220,13 +206,12 @@ pub struct Minted {
     /// The session that it is for.
     pub session: SessionId,
     /// The instant of this, by which the mint can be given back.
-    pub at: Instant,
-    /// Minutes left.
+    pub at: Timestamp,
     pub minutes_remaining: Minutes,
     /// How much longer the user may talk.
     pub seconds_remaining: Seconds,
     /// The instant at which the session will be stopped, which the token must not outlive.
-    pub until: Instant,
+    pub until: Timestamp,
 }
 
 /// What became of news about a plan.

@@ -9,35 +9,36 @@
 //! [`step`](mod@step) for what each command does on top of that. [`plan`], [`grant`], [`cycle`](mod@cycle) and
 //! [`rhythm`] say how many minutes a user has and until when.
 
-pub mod alarm;
-pub mod call;
-pub mod command;
-pub mod cycle;
-pub mod ending;
-pub mod event_order;
-pub mod grant;
-pub mod ids;
-pub mod kept;
-pub mod ledger;
+mod alarm;
+mod call;
+mod command;
+mod cycle;
+mod ending;
+mod event_order;
+mod grant;
+mod ids;
+mod kept;
+mod ledger;
 mod mint;
-pub mod mints;
+mod mints;
 mod news;
-pub mod ownership;
-pub mod period;
-pub mod plan;
-pub mod policy;
-pub mod rebase;
-pub mod restore;
-pub mod rhythm;
-pub mod session;
-pub mod settle;
-pub mod state;
-pub mod status;
-pub mod step;
+mod ownership;
+mod period;
+mod plan;
+mod plan_news;
+mod policy;
+mod rebase;
+mod restore;
+mod rhythm;
+mod session;
+mod settle;
+mod state;
+mod status;
+mod step;
 mod sweep;
-pub mod time;
+mod time;
 
-pub use alarm::{Alarm, next_alarm};
+pub use alarm::{ARCHIVE_SPREAD, Alarm, next_alarm};
 pub use call::{Call, CallProvider, calls_to_hang_up, next_look_at_calls};
 pub use command::{
     Command, Heard, Minted, OtherReply, PlanOutcome, Refusal, Reply, SessionStart, Started, Stopped,
@@ -47,17 +48,19 @@ pub use grant::{Roster, RosterEntry, Source};
 pub use ids::{
     CallId, CustomerId, Fingerprint, IdError, SessionId, SubscriptionId, UserId, WriteId,
 };
-pub use ledger::{LedgerWrite, PeriodRow, SessionRow};
+pub use ledger::{LedgerWrite, PeriodRow, SessionEnd, SessionRow};
 pub use mints::MintLimits;
 pub use ownership::{Claim, Ownership, Subscriber};
 pub use period::{Period, PeriodError};
 pub use plan::{Allowance, Catalogue, CatalogueError, Plan, PlanName};
+pub use plan_news::{EventOutcome, PlanNews};
 pub use policy::Policy;
 pub use rebase::clock_ahead;
-pub use restore::{LedgerFacts, take_up};
+pub use restore::{LedgerFacts, PeriodFacts, is_to_be_compared, take_up};
 pub use session::{Difficulty, EndReason, EndedSession, RunningSession, Topic};
+pub use settle::settle;
 pub use state::{DocumentError, State};
-pub use status::{Status, status};
+pub use status::{Status, status, warning};
 pub use step::{Context, Repeat, Step, step};
 pub use sweep::rows_to_write;
-pub use time::{Instant, Minutes, Seconds, TimeError};
+pub use time::{Minutes, Seconds, TimeError, Timestamp};

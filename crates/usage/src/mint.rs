@@ -11,13 +11,13 @@ use crate::policy::Policy;
 use crate::settle::{settle, time_remaining};
 use crate::state::State;
 use crate::status::of_settled;
-use crate::time::{Instant, Minutes};
+use crate::time::{Minutes, Timestamp};
 
 /// Carries out a command about a token or a call; `None` for any other command.
 pub(crate) fn step(
     next: &mut State,
     command: &Command,
-    now: Instant,
+    now: Timestamp,
     policy: &Policy,
 ) -> Option<Result<Reply, Refusal>> {
     let done = match command {
@@ -45,7 +45,7 @@ fn mint(
     next: &mut State,
     wanted: Option<SessionId>,
     limits: MintLimits,
-    now: Instant,
+    now: Timestamp,
     policy: &Policy,
 ) -> Result<Minted, Refusal> {
     let minted = running(next, wanted, now, policy)?;
@@ -60,11 +60,12 @@ fn mint(
 fn hand_out(
     next: &mut State,
     wanted: SessionId,
-    token_until: Instant,
-    now: Instant,
+    token_until: Timestamp,
+    now: Timestamp,
     policy: &Policy,
 ) -> Result<Minted, Refusal> {
     let minted = running(next, Some(wanted), now, policy)?;
+    debug_assert!(next.session.is_some(), "a token was minted for no session");
     if let Some(session) = &mut next.session {
         session.connect(now);
         session.token_until = session.token_until.max(Some(token_until));
@@ -76,7 +77,7 @@ fn hand_out(
 pub(crate) fn running(
     state: &State,
     wanted: Option<SessionId>,
-    now: Instant,
+    now: Timestamp,
     policy: &Policy,
 ) -> Result<Minted, Refusal> {
     let mut present = state.clone();

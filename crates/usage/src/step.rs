@@ -16,7 +16,7 @@ use crate::settle::{end_session, settle};
 use crate::state::{SCHEMA, State};
 use crate::status::{Status, of_settled};
 use crate::sweep::{alarm_after, sweep};
-use crate::time::{Instant, Minutes, Seconds};
+use crate::time::{Minutes, Seconds, Timestamp};
 
 /// How many sessions of a period are free because no call was ever opened for them, so that they are no way to make rows
 /// without end. Beyond, a session is billed from its start.
@@ -30,8 +30,7 @@ const HEARTBEATS_APART: Duration = Duration::from_secs(1);
 pub struct Context<'a> {
     /// Whose state it is.
     pub user: &'a UserId,
-    /// The time.
-    pub now: Instant,
+    pub now: Timestamp,
     /// The rules' settings.
     pub policy: &'a Policy,
     /// The mark that the write leaves. No other write has it, not even that of a retry: two copies of a request may be
@@ -46,7 +45,6 @@ pub struct Context<'a> {
 /// The mark of a request whose retries carry it too.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Repeat {
-    /// The mark.
     pub id: WriteId,
     /// What the request asks for, where its mark alone does not say so.
     pub fingerprint: Option<Fingerprint>,
@@ -87,6 +85,10 @@ pub fn step(
     cycle::take_up(&mut next, context.policy);
     next.revision += 1;
     let now = next.time(context.now);
+    debug_assert!(
+        rebased || state.is_none_or(|state| state.instant <= now),
+        "the time of a state goes back"
+    );
     if let Some(minted) = mint::step(&mut next, command, now, context.policy) {
         return Ok(finish(next, Vec::new(), minted?, context));
     }
@@ -160,6 +162,13 @@ fn finish(mut next: State, said: Vec<LedgerWrite>, reply: Reply, context: &Conte
         writes.retain(|old| !write.supersedes(old));
         writes.push(write);
     }
+    debug_assert!(
+        writes.iter().all(|write| match write {
+            LedgerWrite::Period(row) => row.version == next.revision,
+            LedgerWrite::Session(_) => true,
+        }),
+        "a row has another version than the state that it is of"
+    );
     next.schema = SCHEMA;
     next.instant = next.time(context.now);
     if let Some(through) = context.written_through {
@@ -186,7 +195,7 @@ fn finish(mut next: State, said: Vec<LedgerWrite>, reply: Reply, context: &Conte
 struct Machine<'a> {
     state: &'a mut State,
     writes: &'a mut Vec<LedgerWrite>,
-    now: Instant,
+    now: Timestamp,
     policy: &'a Policy,
 }
 
@@ -317,6 +326,7 @@ impl Machine<'_> {
     }
 
     fn stop_with(&mut self, reason: EndReason, change: impl FnOnce(&mut Ending)) {
+        debug_assert!(self.state.session.is_some(), "there is no session to stop");
         if let Some(session) = &self.state.session {
             let mut ending = ending_now(self.state, session, self.now, reason, self.policy);
             change(&mut ending);
@@ -329,7 +339,7 @@ impl Machine<'_> {
         of_settled(self.state, self.now, self.policy)
     }
 
-    fn started(&self, session: SessionId, at: Instant) -> Reply {
+    fn started(&self, session: SessionId, at: Timestamp) -> Reply {
         let status = self.status();
         Reply::Started(Started {
             session,

@@ -6,7 +6,7 @@ use crate::ledger::LedgerWrite;
 use crate::policy::Policy;
 use crate::settle::settle;
 use crate::state::State;
-use crate::time::Instant;
+use crate::time::Timestamp;
 
 /// The most rows that wait in the outbox of a running session: its own, its period's, and some of sessions before it.
 const OUTBOX_WHILE_RUNNING: usize = 8;
@@ -14,8 +14,7 @@ const OUTBOX_WHILE_RUNNING: usize = 8;
 /// The rows that a sweep at `now` writes before it touches the state: those of the outbox, and while a session runs, how it
 /// and its period stand at this moment. A period that only this look opens has no row yet: another change may be stored
 /// first and move the end that was crossed.
-#[must_use]
-pub fn rows_to_write(state: &State, now: Instant, policy: &Policy) -> Vec<LedgerWrite> {
+pub fn rows_to_write(state: &State, now: Timestamp, policy: &Policy) -> Vec<LedgerWrite> {
     let mut settled = state.clone();
     settle(&mut settled, state.time(now), policy);
     let mut present = Vec::new();
@@ -43,7 +42,7 @@ pub(crate) fn sweep(
     state: &mut State,
     writes: &mut Vec<LedgerWrite>,
     written_through: u64,
-    now: Instant,
+    now: Timestamp,
     policy: &Policy,
 ) -> bool {
     // What a period's end has made new could not be written ahead: how the session stands in it goes with this write.
@@ -69,7 +68,7 @@ pub(crate) fn sweep(
 pub(crate) fn alarm_after(
     state: &State,
     written_through: u64,
-    now: Instant,
+    now: Timestamp,
     policy: &Policy,
 ) -> Option<Alarm> {
     let rows_wait = state

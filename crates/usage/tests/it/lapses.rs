@@ -192,7 +192,7 @@ fn grants() -> impl Strategy<Value = Vec<(&'static str, &'static str, Option<Per
         (0..90_i64, prop_oneof![Just(1_i64), Just(7), Just(30)]).prop_map(move |(end, days)| {
             let end = minute(end);
             let start = end.unix_seconds() - days * 86_400;
-            Period::paid(talktime_usage::Instant::from_unix_seconds(start), end).expect("a day")
+            Period::paid(talktime_usage::Timestamp::from_unix_seconds(start), end).expect("a day")
         });
     let grant = (
         select(vec!["a", "b", "manual"]),

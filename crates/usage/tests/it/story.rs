@@ -6,7 +6,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use talktime_usage::{
-    Catalogue, Command, EndReason, Instant, MintLimits, Period, SessionId, SessionStart,
+    Catalogue, Command, EndReason, MintLimits, Period, SessionId, SessionStart, Timestamp,
 };
 
 use crate::model::TICK;
@@ -145,8 +145,8 @@ pub fn month_ends() -> Vec<i64> {
     (11..2_000).map(month).collect()
 }
 
-pub fn at(millis: i64) -> Instant {
-    Instant::from_unix_millis(millis)
+pub fn at(millis: i64) -> Timestamp {
+    Timestamp::from_unix_millis(millis)
 }
 
 /// A story's clock.
@@ -179,7 +179,7 @@ impl Clock {
 /// The command of an act at `now`, given the sessions started so far.
 pub fn command(
     act: &Act,
-    now: Instant,
+    now: Timestamp,
     scene: &mut Scene,
     sessions: &mut Vec<SessionId>,
 ) -> Command {

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use talktime_usage::{
-    Call, CallId, CallProvider, Command, EndReason, Heard, Instant, Minted, Period, PlanOutcome,
-    Refusal, Reply, Roster, RosterEntry, SessionId, SessionStart, Started, Stopped,
+    Call, CallId, CallProvider, Command, EndReason, Heard, Minted, Period, PlanOutcome, Refusal,
+    Reply, Roster, RosterEntry, SessionId, SessionStart, Started, Stopped, Timestamp,
     calls_to_hang_up, rows_to_write,
 };
 
@@ -93,7 +93,7 @@ impl Scene {
     }
 
     /// A token that lives until `until` is handed out.
-    pub fn hand_out_at(&mut self, time: &str, until: Instant) -> Result<Minted, Refusal> {
+    pub fn hand_out_at(&mut self, time: &str, until: Timestamp) -> Result<Minted, Refusal> {
         let hand_out = Command::HandOut {
             session: self.session,
             token_until: until,
@@ -155,7 +155,7 @@ impl Scene {
         self.sweep(self.when(time));
     }
 
-    pub fn sweep(&mut self, now: Instant) {
+    pub fn sweep(&mut self, now: Timestamp) {
         if let Some(state) = &self.state {
             let rows = rows_to_write(state, now, &self.policy);
             for row in &rows {
