@@ -13,6 +13,7 @@ use crate::command::{Minted, Refusal};
 use crate::ending::ending;
 use crate::ids::{CallId, SessionId};
 use crate::mint::running;
+use crate::mints::MintLimits;
 use crate::policy::Policy;
 use crate::settle::settle;
 use crate::state::State;
@@ -21,6 +22,10 @@ use crate::time::{Seconds, Timestamp};
 /// The most calls that are kept. No more are opened until some have been hung up: the provider does not answer, and each
 /// costs money.
 const CALLS_MAX: usize = 8;
+
+/// How long nobody else may offer a call while one offer is on its way to the provider and back. No exchange is waited for
+/// that long; it is for those whose sender died.
+const OFFER_MAX: Duration = Duration::from_secs(30);
 
 /// When it is worth to try again while there are too many.
 const TOO_MANY_RETRY: Duration = Duration::from_secs(30);
@@ -52,20 +57,50 @@ pub struct Call {
     pub extra: Map<String, Value>,
 }
 
+/// A call is about to be offered to the provider for that session: this takes a place among the user's mints, and keeps others
+/// from offering one meanwhile, so that no two are ever open. It is no sign of life and costs nothing: the provider may
+/// refuse.
+pub(crate) fn offer(
+    next: &mut State,
+    session: SessionId,
+    limits: MintLimits,
+    now: Timestamp,
+    policy: &Policy,
+) -> Result<Minted, Refusal> {
+    let minted = running(next, Some(session), now, policy)?;
+    if next.calls.len() >= CALLS_MAX {
+        let retry_after = Seconds::rounded_up(TOO_MANY_RETRY);
+        return Err(Refusal::TooManyMints { retry_after });
+    }
+    if let Some(offered) = next.offered
+        && let waited = now.since(offered)
+        && waited < OFFER_MAX
+    {
+        let retry_after = Seconds::rounded_up(OFFER_MAX.saturating_sub(waited));
+        return Err(Refusal::CallPending { retry_after });
+    }
+    next.mints
+        .reserve(now, limits)
+        .map_err(|retry_after| Refusal::TooManyMints { retry_after })?;
+    next.offered = Some(now);
+    Ok(minted)
+}
+
 /// The provider has answered: the session goes on with this call, and is billed from now on if it was waiting for it. A
-/// session that ended or was replaced meanwhile is refused, and the call has to be hung up by whoever opened it.
+/// session that ended or was replaced meanwhile is refused, as is an answer that took so long that another call may have
+/// been offered; then the call has to be hung up by whoever opened it.
 pub(crate) fn open(
     next: &mut State,
     call: &Call,
+    offered: Timestamp,
     now: Timestamp,
     policy: &Policy,
 ) -> Result<Minted, Refusal> {
     let minted = running(next, Some(call.session), now, policy)?;
-    if next.calls.len() >= CALLS_MAX {
-        return Err(Refusal::TooManyMints {
-            retry_after: Seconds::rounded_up(TOO_MANY_RETRY),
-        });
+    if next.offered != Some(offered) {
+        return Err(Refusal::NoActiveSession);
     }
+    next.offered = None;
     if let Some(session) = &mut next.session {
         session.connect(now);
     }

@@ -44,8 +44,20 @@ pub enum Command {
         /// The instant of the mint, [`Minted::at`].
         mint: Timestamp,
     },
+    /// A call is about to be offered to its provider: this takes a place among the user's mints, and keeps others from
+    /// offering one meanwhile. What it comes to is told by `OpenCall` or, by this one's instant, `MintFailed`.
+    OfferCall {
+        /// The session that it is for.
+        session: SessionId,
+        /// The bounds on mints.
+        limits: MintLimits,
+    },
     /// The provider has answered the offer of a call.
-    OpenCall(Call),
+    OpenCall {
+        call: Call,
+        /// The instant of the offer, [`Minted::at`].
+        offered: Timestamp,
+    },
     /// The provider has said that a call is over.
     CloseCall(CallId),
     /// A source grants a plan, or no longer does.
@@ -105,7 +117,7 @@ pub enum Reply {
     Heard(Heard),
     /// To `End`.
     Stopped(Stopped),
-    /// To `Mint`, `HandOut` and `OpenCall`.
+    /// To `Mint`, `HandOut`, `OfferCall` and `OpenCall`.
     Minted(Minted),
     /// To `MintFailed`.
     GivenBack,
@@ -245,6 +257,12 @@ pub enum Refusal {
     #[error("too many tokens: try again in {} s", .retry_after.get())]
     TooManyMints {
         /// When the next one may be asked for.
+        retry_after: Seconds,
+    },
+    /// Another call of the user's is being offered to its provider.
+    #[error("another call is being set up: try again in {} s", .retry_after.get())]
+    CallPending {
+        /// When it is done or given up.
         retry_after: Seconds,
     },
     /// A request with that key was answered before, and asked for something else.

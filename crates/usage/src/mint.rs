@@ -28,9 +28,11 @@ pub(crate) fn step(
         } => hand_out(next, *session, *token_until, now, policy),
         Command::MintFailed { mint } => {
             next.mints.give_back(*mint);
+            next.offered.take_if(|offered| offered == mint);
             return Some(Ok(Reply::GivenBack));
         }
-        Command::OpenCall(call) => call::open(next, call, now, policy),
+        Command::OfferCall { session, limits } => call::offer(next, *session, *limits, now, policy),
+        Command::OpenCall { call, offered } => call::open(next, call, *offered, now, policy),
         Command::CloseCall(call) => {
             call::close(next, call);
             return Some(Ok(Reply::Closed));

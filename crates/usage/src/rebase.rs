@@ -30,6 +30,7 @@ pub(crate) fn rebase(state: &mut State, now: Timestamp) -> bool {
     // A paid cycle that is yet to begin brings its minutes when it does.
     state.period.fresh_since = state.period.fresh_since.min(now);
     state.mints.move_back(ahead);
+    state.offered = state.offered.map(|offered| offered.minus(ahead));
     if let Some(session) = &mut state.session {
         session.move_back(ahead);
     }

@@ -81,6 +81,9 @@ pub struct State {
     /// Calls at a voice provider that are not known to be over, the newest last.
     #[serde(default, skip_serializing_if = "Kept::is_empty")]
     pub calls: Kept<Call>,
+    /// When a call was offered to its provider, until that has answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub offered: Option<Timestamp>,
     /// Fields of a later version, kept.
     #[serde(flatten)]
     pub extra: Map<String, Value>,
@@ -159,6 +162,7 @@ impl State {
             outbox: Kept::default(),
             mints: Mints::default(),
             calls: Kept::default(),
+            offered: None,
             extra: Map::new(),
         }
     }

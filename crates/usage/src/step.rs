@@ -149,8 +149,14 @@ fn answered_before(
     if another {
         return Err(Refusal::KeyReused);
     }
-    // A token is kept nowhere, so it cannot be given a second time: whoever asks again is given another.
-    let again = !matches!(command, Command::Mint { .. } | Command::HandOut { .. });
+    // A token or a call's answer is kept nowhere, so it cannot be given a second time: whoever asks again is given another.
+    let again = !matches!(
+        command,
+        Command::Mint { .. }
+            | Command::HandOut { .. }
+            | Command::OfferCall { .. }
+            | Command::OpenCall { .. }
+    );
     Ok(again.then(|| answer.reply.clone()))
 }
 
@@ -209,7 +215,8 @@ impl Machine<'_> {
             Command::Mint { .. }
             | Command::HandOut { .. }
             | Command::MintFailed { .. }
-            | Command::OpenCall(_)
+            | Command::OfferCall { .. }
+            | Command::OpenCall { .. }
             | Command::CloseCall(_) => {
                 unreachable!("mint::step carries these out")
             }

@@ -19,7 +19,7 @@ impl From<Refusal> for Problem {
             Refusal::SessionActive(id) => Self::session_active(id),
             Refusal::SessionNotFound => Self::session_not_found(),
             Refusal::NoActiveSession => Self::no_active_session(),
-            Refusal::TooManyMints { retry_after } => {
+            Refusal::TooManyMints { retry_after } | Refusal::CallPending { retry_after } => {
                 Self::rate_limited(u32::try_from(retry_after.get()).unwrap_or(u32::MAX))
             }
             Refusal::KeyReused => Self::new(Code::IdempotencyKeyReused, refusal.to_string()),

@@ -1,6 +1,6 @@
 //! Calls at a voice provider: what is billed of them, and when they are to be hung up.
 
-use talktime_usage::{Refusal, next_look_at_calls};
+use talktime_usage::{Command, Refusal, Reply, Seconds, next_look_at_calls};
 
 use crate::scene::Scene;
 use crate::scene::play::{check, check_with};
@@ -155,18 +155,53 @@ fn a_call_of_a_session_that_is_over_is_refused() {
 fn what_cannot_be_hung_up_is_kept_and_bounded() {
     let mut scene = Scene::new().on("pro");
     scene.play("0:00 dial");
-    for _ in 0..8 {
-        scene.call_at("0:10").expect("opened");
+    for minute in 0..8 {
+        scene.call_at(&format!("{minute}:10")).expect("opened");
     }
     let refused = scene
-        .call_at("0:11")
+        .call_at("8:10")
         .expect_err("too many that nobody hangs up");
     assert!(
         matches!(refused, Refusal::TooManyMints { .. }),
         "{refused:?}"
     );
-    assert_eq!(scene.to_hang_up_at("0:11").len(), 7);
-    scene.play("0:20 end, 0:30 hangup");
+    assert_eq!(scene.to_hang_up_at("8:11").len(), 7);
+    scene.play("8:20 end, 8:30 hangup");
     let state = scene.state.as_ref().expect("a user");
     assert!(state.calls.is_empty());
+}
+
+#[test]
+fn one_call_of_a_user_is_offered_at_a_time() {
+    let mut scene = Scene::new();
+    scene.play("0:00 dial");
+    let first = scene.offer_at("0:10").expect("offered").at;
+    let pending = |seconds| Refusal::CallPending {
+        retry_after: Seconds::rounded_up(std::time::Duration::from_secs(seconds)),
+    };
+    assert_eq!(scene.offer_at("0:11"), Err(pending(29)));
+    // Not even by another session: the first call may be answered yet.
+    let before = scene.session;
+    scene.play("0:12 redial");
+    assert_eq!(scene.offer_at("0:20"), Err(pending(20)));
+    let after = std::mem::replace(&mut scene.session, before);
+    assert_eq!(
+        scene.answer_at("0:21", first),
+        Err(Refusal::NoActiveSession)
+    );
+    scene.session = after;
+    // It has come to nothing, and its sender says so.
+    let failed = Command::MintFailed { mint: first };
+    assert_eq!(
+        scene.apply(&failed, scene.when("0:22")),
+        Ok(Reply::GivenBack)
+    );
+    let second = scene.offer_at("0:22").expect("offered").at;
+    scene.answer_at("0:23", second).expect("opened");
+    // Its sender has died, and comes back when nobody believes in it any more.
+    let lost = scene.offer_at("0:30").expect("offered").at;
+    assert_eq!(scene.offer_at("0:59.999"), Err(pending(1)));
+    let next = scene.offer_at("1:00").expect("offered").at;
+    assert_eq!(scene.answer_at("1:01", lost), Err(Refusal::NoActiveSession));
+    scene.answer_at("1:01", next).expect("opened");
 }

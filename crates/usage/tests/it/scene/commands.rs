@@ -106,6 +106,24 @@ impl Scene {
 
     /// The provider answers the offer of a call, the next one in number.
     pub fn call_at(&mut self, time: &str) -> Result<Minted, Refusal> {
+        let offered = self.offer_at(time)?.at;
+        self.answer_at(time, offered)
+    }
+
+    /// A call is offered to the provider.
+    pub fn offer_at(&mut self, time: &str) -> Result<Minted, Refusal> {
+        let offer = Command::OfferCall {
+            session: self.session,
+            limits: MINT_LIMITS,
+        };
+        match self.apply(&offer, self.when(time))? {
+            Reply::Minted(minted) => Ok(minted),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// The provider answers the offer of that instant.
+    pub fn answer_at(&mut self, time: &str, offered: Timestamp) -> Result<Minted, Refusal> {
         self.calls += 1;
         let call = Call {
             provider: CallProvider::OpenAi,
@@ -114,7 +132,7 @@ impl Scene {
             opened_at: self.when(time),
             extra: serde_json::Map::new(),
         };
-        match self.apply(&Command::OpenCall(call), self.when(time))? {
+        match self.apply(&Command::OpenCall { call, offered }, self.when(time))? {
             Reply::Minted(minted) => Ok(minted),
             other => panic!("{other:?}"),
         }
