@@ -3,9 +3,7 @@
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
-use talktime_usage::UserId;
-
-use talktime_store::{Access, Documents, Environment, StoreError};
+use talktime_store::{Access, DocumentKey, Documents, Environment, StoreError};
 
 use crate::environment::HOST;
 
@@ -84,7 +82,7 @@ fn watched<T>(access: Access, call: impl FnOnce() -> Result<T, Error>) -> Result
     outcome
 }
 
-/// The user documents in the store `default`, under keys `user:{id}`.
+/// The documents in the store `default`.
 pub struct KeyValue {
     bucket: Bucket,
 }
@@ -110,19 +108,15 @@ impl KeyValue {
     }
 }
 
-fn key(user: &UserId) -> String {
-    format!("user:{user}")
-}
-
 impl Documents for KeyValue {
     type Claim = Cas;
 
-    async fn read(&self, user: &UserId) -> Result<Option<Vec<u8>>, StoreError> {
-        watched(Access::Read, || self.bucket.get(&key(user)))
+    async fn read(&self, key: &DocumentKey) -> Result<Option<Vec<u8>>, StoreError> {
+        watched(Access::Read, || self.bucket.get(&key.to_string()))
     }
 
-    async fn claim(&self, user: &UserId) -> Result<(Option<Vec<u8>>, Cas), StoreError> {
-        let cas = Cas::new(&self.bucket, &key(user)).map_err(store_error)?;
+    async fn claim(&self, key: &DocumentKey) -> Result<(Option<Vec<u8>>, Cas), StoreError> {
+        let cas = Cas::new(&self.bucket, &key.to_string()).map_err(store_error)?;
         let document = watched(Access::Read, || cas.current())?;
         Ok((document, cas))
     }

@@ -1,8 +1,8 @@
 //! What components ask of a user's state, each call with the answer that it has.
 
 use talktime_usage::{
-    Command, EndReason, Heard, MintLimits, Minted, SessionId, SessionStart, Started, Stopped,
-    Timestamp, UserId,
+    Call, CallId, Command, EndReason, Heard, MintLimits, Minted, Refusal, SessionId, SessionStart,
+    Started, State, Stopped, Timestamp, UserId,
 };
 
 use crate::documents::Documents;
@@ -71,6 +71,52 @@ impl<D: Documents, L: Ledger> Users<'_, D, L> {
         };
         let mark = self.fresh_mark();
         Ok(self.apply(user, &command, &mark).await?.reply.try_into()?)
+    }
+
+    /// Takes a place among the user's mints for a call of that session, and keeps others from offering one meanwhile. Gives
+    /// the calls that are open too: they are to be hung up before. Somebody will look what became of the offer at
+    /// `look_at`, even if whoever sends it dies.
+    pub async fn offer_call(
+        &self,
+        user: &UserId,
+        session: SessionId,
+        limits: MintLimits,
+        look_at: Timestamp,
+        mark: &WriteMark,
+    ) -> Result<(Minted, Vec<Call>), ApplyError> {
+        let command = Command::OfferCall { session, limits };
+        let applied = self.apply(user, &command, mark).await?;
+        self.call_watch().expect(user, look_at).await?;
+        let open = applied.state.map_or_else(Vec::new, |state| {
+            let calls = state.calls.iter();
+            calls.cloned().collect()
+        });
+        Ok((applied.reply.try_into()?, open))
+    }
+
+    /// Records that the provider has answered the offer of that instant. Where the session does not go on with the call,
+    /// the call is kept as one to be hung up, and the refusal says why.
+    pub async fn open_call(
+        &self,
+        user: &UserId,
+        call: Call,
+        offered: Timestamp,
+    ) -> Result<Minted, ApplyError> {
+        let command = Command::OpenCall { call, offered };
+        let applied = self.apply(user, &command, &self.fresh_mark()).await?;
+        let opened: Result<Minted, Refusal> = applied.reply.try_into()?;
+        Ok(opened?)
+    }
+
+    /// Records that the provider has said that a call is over, and gives the state after that.
+    pub async fn close_call(
+        &self,
+        user: &UserId,
+        call: CallId,
+    ) -> Result<Option<State>, ApplyError> {
+        let command = Command::CloseCall(call);
+        let applied = self.apply(user, &command, &self.fresh_mark()).await?;
+        Ok(applied.state)
     }
 
     /// Gives the place of a mint back that no token came of: the one of that instant, [`Minted::at`].

@@ -34,7 +34,7 @@ impl<D: Documents, L: Ledger> Users<'_, D, L> {
                 )
                 .await?;
             // Read again: before the lease was had, an earlier holder may have created the user.
-            let (document, claim) = self.documents.claim(user).await?;
+            let (document, claim) = self.documents.claim(&user.into()).await?;
             if document.is_some() {
                 return Ok(None);
             }

@@ -1,4 +1,6 @@
-//! The first of the two interfaces: one document for each user, with compare-and-swap.
+//! The first of the two interfaces: documents with compare-and-swap, one for each user, and some of whose calls are open.
+
+use std::fmt;
 
 use talktime_usage::UserId;
 
@@ -11,18 +13,43 @@ pub enum Access {
     Write,
 }
 
-/// A store of one byte document for each user.
+/// Which document.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum DocumentKey {
+    /// A user's state.
+    User(UserId),
+    /// A part of the [watch](crate::call_watch) over open calls.
+    Calls(u8),
+}
+
+impl From<&UserId> for DocumentKey {
+    fn from(user: &UserId) -> Self {
+        Self::User(user.clone())
+    }
+}
+
+/// The key in the store.
+impl fmt::Display for DocumentKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::User(user) => write!(f, "user:{user}"),
+            Self::Calls(shard) => write!(f, "calls:{shard}"),
+        }
+    }
+}
+
+/// A store of byte documents.
 pub trait Documents {
     /// A reading that the next swap compares with.
     type Claim;
 
     /// The document as it is.
-    fn read(&self, user: &UserId) -> impl Future<Output = Result<Option<Vec<u8>>, StoreError>>;
+    fn read(&self, key: &DocumentKey) -> impl Future<Output = Result<Option<Vec<u8>>, StoreError>>;
 
     /// The document as it is, and the claim to replace just that.
     fn claim(
         &self,
-        user: &UserId,
+        key: &DocumentKey,
     ) -> impl Future<Output = Result<(Option<Vec<u8>>, Self::Claim), StoreError>>;
 
     /// Why such a call is not worth a try, where that is known beforehand: the last one found the store locked after a long

@@ -9,6 +9,7 @@
 //! any two leaves an alarm that finishes the work from the document's outbox.
 
 mod backoff;
+pub mod call_watch;
 mod calls;
 mod creation;
 pub mod delivery;
@@ -37,7 +38,7 @@ mod users;
 pub mod webhook_events;
 mod writer;
 
-pub use documents::{Access, Documents};
+pub use documents::{Access, DocumentKey, Documents};
 pub use environment::Environment;
 pub use error::StoreError;
 pub use ledger::Ledger;

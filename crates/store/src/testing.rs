@@ -23,7 +23,7 @@ impl Simulation {
 impl MemoryDocuments {
     pub(crate) fn state(&self, user: &UserId) -> Option<State> {
         let documents = self.documents.borrow();
-        let document = documents.get(user)?;
+        let document = documents.get(&user.into())?;
         Some(State::parse(document).expect("a state"))
     }
 }

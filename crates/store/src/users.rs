@@ -5,10 +5,11 @@ use std::time::Duration;
 use talktime_usage::is_to_be_compared;
 use talktime_usage::{
     Command, LedgerFacts, LedgerWrite, OtherReply, Policy, Refusal, Repeat, Reply, State, Status,
-    Timestamp, UserId, WriteId, clock_ahead, status,
+    Timestamp, UserId, WriteId, clock_ahead, next_look_at_calls, status,
 };
 
 use crate::backoff;
+use crate::call_watch::CallWatch;
 use crate::documents::{Access, Documents};
 use crate::environment::{Deadline, Environment};
 use crate::error::StoreError;
@@ -122,7 +123,7 @@ impl<'a, D: Documents, L: Ledger> Users<'a, D, L> {
     /// # Errors
     /// When the document cannot be read.
     pub async fn read(&self, user: &UserId) -> Result<Option<State>, StoreError> {
-        let document = self.patiently(async || self.documents.read(user).await);
+        let document = self.patiently(async || self.documents.read(&user.into()).await);
         document.await?.as_deref().map(parse).transpose()
     }
 
@@ -208,6 +209,7 @@ impl<'a, D: Documents, L: Ledger> Users<'a, D, L> {
             return Err(StoreError::Unavailable(gone).into());
         };
         self.watch(user, command, &applied, now, deadline).await;
+        self.watch_calls(user, command, &applied).await;
         Ok(*applied)
     }
 
@@ -237,6 +239,35 @@ impl<'a, D: Documents, L: Ledger> Users<'a, D, L> {
         {
             eprintln!(
                 "{} could not be compared with the ledger, later: {error}",
+                pseudonym(user)
+            );
+        }
+    }
+
+    /// The watch over open calls.
+    pub fn call_watch(&self) -> CallWatch<'_, D> {
+        CallWatch {
+            documents: self.documents,
+            environment: self.environment,
+        }
+    }
+
+    /// Sees to it that somebody looks at the user's calls when they are to be hung up, where that is news. A sweep says it
+    /// anyway: it mends what was lost.
+    async fn watch_calls(&self, user: &UserId, command: &Command, applied: &Applied) {
+        let look = |state: &Option<State>| {
+            let state = state.as_ref()?;
+            next_look_at_calls(state, self.now(), self.policy)
+        };
+        let Some(next) = look(&applied.state) else {
+            return;
+        };
+        let is_news = look(&applied.before).is_none_or(|before| next < before);
+        if (is_news || matches!(command, Command::Sweep { .. }))
+            && let Err(error) = Box::pin(self.call_watch().expect(user, next)).await
+        {
+            eprintln!(
+                "the calls of {} are looked at when the next sweep asks for it: {error}",
                 pseudonym(user)
             );
         }

@@ -86,7 +86,7 @@ enum Turn {
 impl<D: Documents, L: Ledger> Users<'_, D, L> {
     /// The document as it is, with the claim to replace it.
     pub(crate) async fn claim(&self, user: &UserId) -> Result<Reading<D::Claim>, StoreError> {
-        let (document, claim) = self.documents.claim(user).await?;
+        let (document, claim) = self.documents.claim(&user.into()).await?;
         let state = document.as_deref().map(parse).transpose()?;
         Ok(Reading { state, claim })
     }
@@ -217,7 +217,7 @@ impl<D: Documents, L: Ledger> Users<'_, D, L> {
             // The time is up, and who asks again finds out what came of it.
             return Ok(Turn::GiveUp(error.clone()));
         }
-        let stored = self.documents.read(request.user).await?;
+        let stored = self.documents.read(&request.user.into()).await?;
         let made = if stored.as_deref() == Some(document) {
             attempts.pop()
         } else {

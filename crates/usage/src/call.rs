@@ -52,9 +52,31 @@ pub struct Call {
     pub session: SessionId,
     /// When the provider answered.
     pub opened_at: Timestamp,
+    /// Whether the session does not go on with it: it came too late.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    unwanted: bool,
     /// Fields of a later version, kept.
     #[serde(flatten)]
-    pub extra: Map<String, Value>,
+    extra: Map<String, Value>,
+}
+
+impl Call {
+    /// A call that the provider has just answered.
+    pub fn new(
+        provider: CallProvider,
+        id: CallId,
+        session: SessionId,
+        opened_at: Timestamp,
+    ) -> Self {
+        Self {
+            provider,
+            id,
+            session,
+            opened_at,
+            unwanted: false,
+            extra: Map::new(),
+        }
+    }
 }
 
 /// A call is about to be offered to the provider for that session: this takes a place among the user's mints, and keeps others
@@ -86,9 +108,9 @@ pub(crate) fn offer(
     Ok(minted)
 }
 
-/// The provider has answered: the session goes on with this call, and is billed from now on if it was waiting for it. A
-/// session that ended or was replaced meanwhile is refused, as is an answer that took so long that another call may have
-/// been offered; then the call has to be hung up by whoever opened it.
+/// The provider has answered: the session goes on with this call, and is billed from now on if it was waiting for it. Where
+/// the session ended or was replaced meanwhile, or the answer took so long that another call may have been offered, the
+/// call is kept all the same, as one to be hung up, and the refusal says why.
 pub(crate) fn open(
     next: &mut State,
     call: &Call,
@@ -96,17 +118,20 @@ pub(crate) fn open(
     now: Timestamp,
     policy: &Policy,
 ) -> Result<Minted, Refusal> {
-    let minted = running(next, Some(call.session), now, policy)?;
-    if next.offered != Some(offered) {
-        return Err(Refusal::NoActiveSession);
-    }
-    next.offered = None;
-    if let Some(session) = &mut next.session {
+    next.calls.retain(|known| known.id != call.id);
+    let is_mine = next.offered.take_if(|at| *at == offered).is_some();
+    let minted = match running(next, Some(call.session), now, policy) {
+        Ok(_) if !is_mine => Err(Refusal::NoActiveSession),
+        minted => minted,
+    };
+    if let Some(session) = next.session.as_mut().filter(|_| minted.is_ok()) {
         session.connect(now);
     }
-    next.calls.retain(|known| known.id != call.id);
-    next.calls.push(call.clone());
-    Ok(minted)
+    next.calls.push(Call {
+        unwanted: minted.is_err(),
+        ..call.clone()
+    });
+    minted
 }
 
 /// The provider has said that the call is over, or knows none of that id. False if the state knows none either.
@@ -119,7 +144,9 @@ pub(crate) fn close(next: &mut State, call: &CallId) -> bool {
 impl State {
     /// Whether a call of that session is open.
     pub(crate) fn has_call_of(&self, session: SessionId) -> bool {
-        self.calls.iter().any(|call| call.session == session)
+        self.calls
+            .iter()
+            .any(|call| call.session == session && !call.unwanted)
     }
 }
 
@@ -136,7 +163,7 @@ pub fn calls_to_hang_up(state: &State, now: Timestamp, policy: &Policy) -> Vec<C
     let wanted = state
         .calls
         .iter()
-        .rfind(|call| running == Some(call.session))
+        .rfind(|call| running == Some(call.session) && !call.unwanted)
         .map(|call| &call.id);
     let unwanted = state.calls.iter().filter(|call| Some(&call.id) != wanted);
     unwanted.cloned().collect()

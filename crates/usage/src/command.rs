@@ -117,10 +117,13 @@ pub enum Reply {
     Heard(Heard),
     /// To `End`.
     Stopped(Stopped),
-    /// To `Mint`, `HandOut`, `OfferCall` and `OpenCall`.
+    /// To `Mint`, `HandOut` and `OfferCall`.
     Minted(Minted),
     /// To `MintFailed`.
     GivenBack,
+    /// To `OpenCall`; where the session does not go on with the call, it is to be hung up.
+    #[serde(skip)]
+    Opened(Result<Minted, Refusal>),
     /// To `CloseCall`.
     Closed,
     /// To `ChangePlan`, `PastDue` and `Reconcile`.
@@ -161,6 +164,7 @@ replies! {
     Minted(Minted),
     Plan(PlanOutcome),
     Swept(Option<Alarm>),
+    Opened(Result<Minted, Refusal>),
 }
 
 /// A session has started.

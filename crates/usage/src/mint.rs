@@ -32,7 +32,10 @@ pub(crate) fn step(
             return Some(Ok(Reply::GivenBack));
         }
         Command::OfferCall { session, limits } => call::offer(next, *session, *limits, now, policy),
-        Command::OpenCall { call, offered } => call::open(next, call, *offered, now, policy),
+        Command::OpenCall { call, offered } => {
+            let opened = call::open(next, call, *offered, now, policy);
+            return Some(Ok(Reply::Opened(opened)));
+        }
         Command::CloseCall(call) => {
             call::close(next, call);
             return Some(Ok(Reply::Closed));

@@ -152,10 +152,7 @@ fn answered_before(
     // A token or a call's answer is kept nowhere, so it cannot be given a second time: whoever asks again is given another.
     let again = !matches!(
         command,
-        Command::Mint { .. }
-            | Command::HandOut { .. }
-            | Command::OfferCall { .. }
-            | Command::OpenCall { .. }
+        Command::Mint { .. } | Command::HandOut { .. } | Command::OfferCall { .. }
     );
     Ok(again.then(|| answer.reply.clone()))
 }
@@ -185,7 +182,7 @@ fn finish(mut next: State, said: Vec<LedgerWrite>, reply: Reply, context: &Conte
     // What a heartbeat said is not true for long, and what a mint said is not repeated.
     let is_kept = !matches!(
         reply,
-        Reply::Heard(_) | Reply::GivenBack | Reply::Closed | Reply::Swept(_)
+        Reply::Heard(_) | Reply::GivenBack | Reply::Opened(_) | Reply::Closed | Reply::Swept(_)
     );
     if let Some(repeat) = context.repeat.filter(|_| is_kept) {
         next.push_answer(repeat, reply.clone());

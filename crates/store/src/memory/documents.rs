@@ -4,11 +4,11 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use talktime_usage::{State, UserId};
+use talktime_usage::State;
 
 use super::faults::{Effect, Fault, Faults, Limits};
 use super::simulation::Simulation;
-use crate::documents::{Access, Documents};
+use crate::documents::{Access, DocumentKey, Documents};
 use crate::environment::Environment;
 use crate::error::StoreError;
 
@@ -45,7 +45,7 @@ impl Behaviour {
 
 #[derive(Clone, Debug)]
 pub struct Claim {
-    user: UserId,
+    key: DocumentKey,
     seen: Option<Vec<u8>>,
     version: u64,
 }
@@ -55,8 +55,8 @@ pub struct MemoryDocuments {
     simulation: &'static Simulation,
     behaviour: Behaviour,
     /// What they are.
-    pub documents: RefCell<BTreeMap<UserId, Vec<u8>>>,
-    versions: RefCell<BTreeMap<UserId, u64>>,
+    pub documents: RefCell<BTreeMap<DocumentKey, Vec<u8>>>,
+    versions: RefCell<BTreeMap<DocumentKey, u64>>,
     /// What goes wrong.
     pub faults: Faults,
     /// What each call takes, over the ordinary.
@@ -74,7 +74,7 @@ pub struct MemoryDocuments {
     locked_until: [Cell<Duration>; 2],
     late: RefCell<Vec<(Duration, Claim, Vec<u8>)>>,
     /// All documents that were ever stored, in the order in which they were, until somebody takes them.
-    pub stored: RefCell<Vec<(UserId, Vec<u8>)>>,
+    pub stored: RefCell<Vec<(DocumentKey, Vec<u8>)>>,
 }
 
 impl MemoryDocuments {
@@ -100,30 +100,30 @@ impl MemoryDocuments {
 
     /// Swaps, if that fits by the store's rules. Whether it did nobody is told.
     fn put(&self, claim: &Claim, document: &[u8]) {
-        let now = self.documents.borrow().get(&claim.user).cloned();
+        let now = self.documents.borrow().get(&claim.key).cloned();
         let fits = match self.behaviour {
             Behaviour::Sqlite => claim.seen.is_none() || claim.seen == now,
-            Behaviour::Redis => claim.version == self.version(&claim.user),
-            Behaviour::Versioned => claim.version == self.version(&claim.user) && claim.seen == now,
+            Behaviour::Redis => claim.version == self.version(&claim.key),
+            Behaviour::Versioned => claim.version == self.version(&claim.key) && claim.seen == now,
         };
         self.simulation.note(|| {
             let done = if fits { "stored" } else { "not stored" };
-            format!("  {} {done}", claim.user)
+            format!("  {} {done}", claim.key)
         });
         if fits {
-            self.replace(&claim.user, document.to_vec());
+            self.replace(&claim.key, document.to_vec());
         }
     }
 
-    fn replace(&self, user: &UserId, document: Vec<u8>) {
-        *self.versions.borrow_mut().entry(user.clone()).or_default() += 1;
-        let stored = (user.clone(), document.clone());
+    fn replace(&self, key: &DocumentKey, document: Vec<u8>) {
+        *self.versions.borrow_mut().entry(key.clone()).or_default() += 1;
+        let stored = (key.clone(), document.clone());
         self.stored.borrow_mut().push(stored);
-        self.documents.borrow_mut().insert(user.clone(), document);
+        self.documents.borrow_mut().insert(key.clone(), document);
     }
 
-    fn version(&self, user: &UserId) -> u64 {
-        self.versions.borrow().get(user).copied().unwrap_or(0)
+    fn version(&self, key: &DocumentKey) -> u64 {
+        self.versions.borrow().get(key).copied().unwrap_or(0)
     }
 
     /// Does what was on its way and is there by now.
@@ -139,7 +139,7 @@ impl MemoryDocuments {
         landed.sort_by_key(|(at, ..)| *at);
         for (_, claim, document) in landed {
             self.simulation
-                .note(|| format!("  a late swap of {} arrives", claim.user));
+                .note(|| format!("  a late swap of {} arrives", claim.key));
             self.put(&claim, &document);
         }
     }
@@ -193,14 +193,14 @@ impl MemoryDocuments {
     }
 
     /// Another writer's change.
-    fn race(&self, user: &UserId) {
-        let document = self.documents.borrow().get(user).cloned();
+    fn race(&self, key: &DocumentKey) {
+        let document = self.documents.borrow().get(key).cloned();
         let Some(Ok(mut other)) = document.map(|document| State::parse(&document)) else {
             return;
         };
         other.revision += 1;
         if let Ok(document) = serde_json::to_vec(&other) {
-            self.replace(user, document);
+            self.replace(key, document);
         }
     }
 }
@@ -208,23 +208,23 @@ impl MemoryDocuments {
 impl Documents for MemoryDocuments {
     type Claim = Claim;
 
-    async fn read(&self, user: &UserId) -> Result<Option<Vec<u8>>, StoreError> {
-        let look = |_| self.documents.borrow().get(user).cloned();
-        self.call(Access::Read, || format!("read {user}"), look, |_| ())
+    async fn read(&self, key: &DocumentKey) -> Result<Option<Vec<u8>>, StoreError> {
+        let look = |_| self.documents.borrow().get(key).cloned();
+        self.call(Access::Read, || format!("read {key}"), look, |_| ())
             .await
     }
 
-    async fn claim(&self, user: &UserId) -> Result<(Option<Vec<u8>>, Claim), StoreError> {
+    async fn claim(&self, key: &DocumentKey) -> Result<(Option<Vec<u8>>, Claim), StoreError> {
         let look = |_| {
-            let seen = self.documents.borrow().get(user).cloned();
+            let seen = self.documents.borrow().get(key).cloned();
             let claim = Claim {
-                user: user.clone(),
+                key: key.clone(),
                 seen: seen.clone(),
-                version: self.version(user),
+                version: self.version(key),
             };
             (seen, claim)
         };
-        self.call(Access::Read, || format!("claim {user}"), look, |_| ())
+        self.call(Access::Read, || format!("claim {key}"), look, |_| ())
             .await
     }
 
@@ -239,7 +239,7 @@ impl Documents for MemoryDocuments {
         self.swaps.set(self.swaps.get() + 1);
         let swap = |fault| {
             if fault == Some(Fault::Raced) {
-                self.race(&claim.user);
+                self.race(&claim.key);
             }
             self.put(&claim, document);
         };
@@ -247,7 +247,7 @@ impl Documents for MemoryDocuments {
             let swap = (at, claim.clone(), document.to_vec());
             self.late.borrow_mut().push(swap);
         };
-        self.call(Access::Write, || format!("swap {}", claim.user), swap, late)
+        self.call(Access::Write, || format!("swap {}", claim.key), swap, late)
             .await
     }
 }

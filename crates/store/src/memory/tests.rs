@@ -14,7 +14,7 @@ use futures_executor::block_on;
 use world::World;
 
 use super::{Behaviour, MemoryDocuments};
-use crate::documents::Documents;
+use crate::documents::{DocumentKey, Documents};
 use crate::testing::{simulation, user};
 
 /// What an ordinary run of the tests plays on each kind of store: some seconds in all.
@@ -73,7 +73,7 @@ fn each_store_swaps_by_its_own_rules() {
     // What two readers see of a document that is there or not, what the first one writes, and who is stored.
     let check = |behaviour, before: Option<&[u8]>, first: &[u8], expected: &[u8]| {
         let documents = MemoryDocuments::new(simulation("2026-11-10T12:00:00Z", 1), behaviour);
-        let ann = user("ann");
+        let ann = DocumentKey::from(&user("ann"));
         if let Some(before) = before {
             let document = before.to_vec();
             documents

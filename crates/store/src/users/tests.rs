@@ -67,14 +67,14 @@ impl Stage {
     }
 
     fn backup(&self, name: &str) -> Vec<u8> {
-        self.documents.documents.borrow()[&user(name)].clone()
+        self.documents.documents.borrow()[&(&user(name)).into()].clone()
     }
 
     fn restore(&self, name: &str, document: Option<Vec<u8>>) {
         let mut documents = self.documents.documents.borrow_mut();
         match document {
-            Some(document) => documents.insert(user(name), document),
-            None => documents.remove(&user(name)),
+            Some(document) => documents.insert((&user(name)).into(), document),
+            None => documents.remove(&(&user(name)).into()),
         };
     }
 }

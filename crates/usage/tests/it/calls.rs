@@ -149,6 +149,15 @@ fn a_call_of_a_session_that_is_over_is_refused() {
     scene.session = after;
     // Nobody waits that long for a call.
     assert_eq!(scene.call_at("3:01"), Err(Refusal::NoActiveSession));
+    // One that is answered too late is kept until it is hung up.
+    scene.play("4:00 dial");
+    let offered = scene.offer_at("4:01").expect("offered").at;
+    scene.play("4:02 end");
+    assert_eq!(
+        scene.answer_at("4:03", offered),
+        Err(Refusal::NoActiveSession)
+    );
+    assert_eq!(scene.to_hang_up_at("4:03"), ["call-1"]);
 }
 
 #[test]
@@ -203,5 +212,6 @@ fn one_call_of_a_user_is_offered_at_a_time() {
     assert_eq!(scene.offer_at("0:59.999"), Err(pending(1)));
     let next = scene.offer_at("1:00").expect("offered").at;
     assert_eq!(scene.answer_at("1:01", lost), Err(Refusal::NoActiveSession));
+    assert!(scene.to_hang_up_at("1:01").contains(&"call-3".to_owned()));
     scene.answer_at("1:01", next).expect("opened");
 }

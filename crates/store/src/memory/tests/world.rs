@@ -8,11 +8,11 @@ use talktime_usage::{Period, Policy, Timestamp, UserId};
 use super::checker::User;
 use super::workload::Workload;
 use super::{Checked, ensure, ledger};
-use crate::Environment;
 use crate::memory::{Behaviour, FaultySql, MemoryDocuments, Simulation};
 use crate::sqlite::SqlLedger;
 use crate::testing::{TestSql, rows, simulation, user};
 use crate::users::Users;
+use crate::{DocumentKey, Environment};
 
 /// The most that a healthy call takes on its way there, and back, in milliseconds.
 const LATENCY_MILLIS_MAX: u64 = 3;
@@ -120,7 +120,8 @@ impl World {
 
     /// Takes in all that was stored since the last time, in its order.
     pub fn observe(&mut self) -> Checked {
-        for (id, document) in self.documents.stored.take() {
+        for (key, document) in self.documents.stored.take() {
+            let DocumentKey::User(id) = key else { continue };
             let state = crate::users::parse(&document).map_err(|error| error.to_string())?;
             self.user(&id).observe(&state)?;
         }

@@ -125,15 +125,10 @@ impl Scene {
     /// The provider answers the offer of that instant.
     pub fn answer_at(&mut self, time: &str, offered: Timestamp) -> Result<Minted, Refusal> {
         self.calls += 1;
-        let call = Call {
-            provider: CallProvider::OpenAi,
-            id: CallId::parse(&format!("call-{}", self.calls)).expect("an id"),
-            session: self.session,
-            opened_at: self.when(time),
-            extra: serde_json::Map::new(),
-        };
+        let id = CallId::parse(&format!("call-{}", self.calls)).expect("an id");
+        let call = Call::new(CallProvider::OpenAi, id, self.session, self.when(time));
         match self.apply(&Command::OpenCall { call, offered }, self.when(time))? {
-            Reply::Minted(minted) => Ok(minted),
+            Reply::Opened(opened) => opened,
             other => panic!("{other:?}"),
         }
     }
