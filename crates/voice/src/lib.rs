@@ -22,6 +22,6 @@ pub mod provider;
 pub mod terms;
 mod time_limit;
 
-pub use accounts::{Account, Accounts, GEMINI, NotOffered, NotSetUp, OPENAI, Variables};
+pub use accounts::{Account, Accounts, GEMINI, NotOffered, NotSetUp, OPENAI, OPENAI_LIVE, Variables};
 pub use failure::Failure;
 pub use mint::{MintError, Minting, Token};
