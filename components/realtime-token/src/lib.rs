@@ -12,7 +12,7 @@ use talktime_http::{Answer, Call, Problem, Request, Service};
 use talktime_spin::{HOST, KeyValue, Misconfigured, Once, Settings, variable};
 use talktime_store::{NoLedger, Users};
 use talktime_voice::{Account, Accounts, Minting, provider};
-use talktime_voice::{GEMINI, OPENAI, Variables};
+use talktime_voice::{GEMINI, OPENAI, OPENAI_LIVE, Variables};
 use talktime_wire::token::{TokenAnswer, TokenBody};
 
 #[derive(Clone, Copy)]
@@ -68,6 +68,7 @@ async fn answer(_: Mint, request: Request) -> Result<Answer, Problem> {
 async fn read_accounts() -> Result<Accounts, Misconfigured> {
     Ok(Accounts {
         openai: read_account(&OPENAI).await?,
+        openai_live: read_account(&OPENAI_LIVE).await?,
         gemini: read_account(&GEMINI).await?,
     })
 }

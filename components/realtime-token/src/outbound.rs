@@ -8,11 +8,11 @@ use spin_sdk::wasip3::http_compat::RequestOptionsExtension;
 use talktime_voice::Failure;
 use talktime_voice::limits::{ANSWER_BYTES_MAX, BETWEEN_BYTES_MAX, FIRST_BYTE_MAX};
 
-/// Sends a request and reads the body of a 2xx answer.
+/// Sends a request and reads a 2xx answer.
 ///
 /// # Errors
 /// When there is no such answer.
-pub async fn send(request: http::Request<Bytes>) -> Result<Bytes, Failure> {
+pub async fn send(request: http::Request<Bytes>) -> Result<http::Response<Bytes>, Failure> {
     let mut request = request.map(Full::new);
     // Where the host keeps these limits, a hung connection is closed there too, and one that only drips is noticed by the
     // bound on the whole exchange, which `talktime-voice` keeps.
@@ -27,11 +27,9 @@ pub async fn send(request: http::Request<Bytes>) -> Result<Bytes, Failure> {
     if let Some(failure) = Failure::of_status(response.status(), response.headers()) {
         return Err(failure);
     }
-    match Limited::new(response.into_body(), ANSWER_BYTES_MAX)
-        .collect()
-        .await
-    {
-        Ok(body) => Ok(body.to_bytes()),
+    let (head, body) = response.into_parts();
+    match Limited::new(body, ANSWER_BYTES_MAX).collect().await {
+        Ok(body) => Ok(http::Response::from_parts(head, body.to_bytes())),
         Err(error) if error.is::<LengthLimitError>() => Err(Failure::TooLong),
         Err(error) => Err(error.downcast_ref().map_or(Failure::Unreachable, of_host)),
     }

@@ -6,7 +6,7 @@ use talktime_voice::{Failure, MintError};
 
 pub fn not_set_up(error: NotSetUp) -> Problem {
     let problem = match error.asked {
-        Some(provider) => Problem::provider_not_configured(provider.as_str()),
+        Some(provider) => Problem::provider_not_configured(provider),
         None => Problem::new(
             Code::ProviderNotConfigured,
             "No voice provider is set up here",

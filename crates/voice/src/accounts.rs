@@ -3,16 +3,19 @@
 use std::fmt::Display;
 
 use http::HeaderValue;
+use talktime_wire::call::CallProvider;
 use talktime_wire::token::Provider;
 
 use crate::base_url::BaseUrl;
 use crate::gemini::ApiVersion;
 use crate::models::Models;
 
-/// Both accounts, as far as they are set up.
+/// All accounts, as far as they are set up.
 pub struct Accounts {
-    /// That with `OpenAI`.
+    /// That with `OpenAI`: its Realtime API.
     pub openai: Option<Account>,
+    /// The same account at GPT-Live, with models of its own. It has calls only, no tokens.
+    pub openai_live: Option<Account>,
     /// That with Google.
     pub gemini: Option<Account>,
 }
@@ -35,8 +38,8 @@ pub struct Account {
 /// A provider's API.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Api {
-    /// `OpenAI`'s.
-    OpenAi,
+    /// `OpenAI`'s, for one of its two kinds of calls.
+    OpenAi(CallProvider),
     /// Google's, in a version.
     Gemini(ApiVersion),
 }
@@ -44,6 +47,8 @@ pub enum Api {
 /// The variables of one account.
 #[derive(Debug)]
 pub struct Variables {
+    /// What is spoken there, unless another version is set.
+    api: Api,
     /// The one with the key.
     pub key: &'static str,
     /// What stands before the key in its header.
@@ -53,30 +58,42 @@ pub struct Variables {
     base_url_default: &'static str,
     /// The one with the list of models.
     pub models: &'static str,
-    models_default: &'static str,
+    /// `None` where nothing is offered unless it is set.
+    models_default: Option<&'static str>,
     /// The one with the API's version, where the provider has several.
     pub version: Option<&'static str>,
 }
 
 /// Those of the account with `OpenAI`.
 pub const OPENAI: Variables = Variables {
+    api: Api::OpenAi(CallProvider::OpenAi),
     key: "openai_api_key",
     key_prefix: "Bearer ",
     base_url: "openai_base_url",
     base_url_default: "https://api.openai.com",
     models: "openai_models",
-    models_default: "gpt-realtime-2.1",
+    models_default: Some("gpt-realtime-2.1"),
     version: None,
+};
+
+/// Those of the account with `OpenAI` at GPT-Live. Its models (`gpt-live-1` is one) have no default: their names change, and
+/// who wants them says so.
+pub const OPENAI_LIVE: Variables = Variables {
+    api: Api::OpenAi(CallProvider::OpenAiLive),
+    models: "openai_live_models",
+    models_default: None,
+    ..OPENAI
 };
 
 /// Those of the account with Google.
 pub const GEMINI: Variables = Variables {
+    api: Api::Gemini(ApiVersion::DEFAULT),
     key: "gemini_api_key",
     key_prefix: "",
     base_url: "gemini_base_url",
     base_url_default: "https://generativelanguage.googleapis.com",
     models: "gemini_models",
-    models_default: "gemini-3.8-live",
+    models_default: Some("gemini-3.8-live"),
     version: Some("gemini_api_version"),
 };
 
@@ -100,18 +117,12 @@ impl AccountError {
 
 /// There is no account to use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("The operator can set the variable {}", variables(*.asked))]
+#[error("The operator can set the variable {}", .variables.join(" or "))]
 pub struct NotSetUp {
-    /// The provider that was asked for; no matter which otherwise.
-    pub asked: Option<Provider>,
-}
-
-fn variables(asked: Option<Provider>) -> String {
-    match asked {
-        Some(Provider::OpenAi) => OPENAI.key.to_owned(),
-        Some(Provider::Gemini) => GEMINI.key.to_owned(),
-        None => format!("{} or {}", OPENAI.key, GEMINI.key),
-    }
+    /// The name of the provider that was asked for; no matter which otherwise.
+    pub asked: Option<&'static str>,
+    /// Those that would set it up.
+    variables: &'static [&'static str],
 }
 
 /// A model is asked for that callers cannot have.
@@ -123,7 +134,8 @@ pub struct NotOffered {
 }
 
 impl Accounts {
-    /// The account to use: with the provider that is asked for, else with the one that is set up, `OpenAI` first.
+    /// The account to use for a token: with the provider that is asked for, else with the one that is set up, `OpenAI`
+    /// first.
     ///
     /// # Errors
     /// Where it is not set up, naming the variable to set.
@@ -136,7 +148,34 @@ impl Accounts {
             Some(provider) => account(provider),
             None => account(Provider::OpenAi).or_else(|| account(Provider::Gemini)),
         };
-        found.ok_or(NotSetUp { asked })
+        found.ok_or(NotSetUp {
+            asked: asked.map(Provider::as_str),
+            variables: match asked {
+                Some(Provider::OpenAi) => &[OPENAI.key],
+                Some(Provider::Gemini) => &[GEMINI.key],
+                None => &[OPENAI.key, GEMINI.key],
+            },
+        })
+    }
+
+    /// The account to use for a call: the one that is asked for, else that of the Realtime API.
+    ///
+    /// # Errors
+    /// Where it is not set up, naming the variable to set.
+    pub fn for_call(&self, asked: Option<CallProvider>) -> Result<&Account, NotSetUp> {
+        let asked = asked.unwrap_or(CallProvider::OpenAi);
+        let found = match asked {
+            CallProvider::OpenAi => self.openai.as_ref(),
+            CallProvider::OpenAiLive => self.openai_live.as_ref(),
+        };
+        found.ok_or(NotSetUp {
+            asked: Some(asked.as_str()),
+            // Both have one key: where it is set, the models are what is missing.
+            variables: match self.openai {
+                None => &[OPENAI.key],
+                Some(_) => &[OPENAI_LIVE.models],
+            },
+        })
     }
 }
 
@@ -144,8 +183,24 @@ impl Account {
     /// Whose it is.
     pub fn provider(&self) -> Provider {
         match self.api {
-            Api::OpenAi => Provider::OpenAi,
+            Api::OpenAi(_) => Provider::OpenAi,
             Api::Gemini(_) => Provider::Gemini,
+        }
+    }
+
+    /// Who carries its calls; `None` where calls cannot be had.
+    pub fn call_provider(&self) -> Option<CallProvider> {
+        match self.api {
+            Api::OpenAi(calls) => Some(calls),
+            Api::Gemini(_) => None,
+        }
+    }
+
+    /// Its name in logs.
+    pub(crate) fn name(&self) -> &'static str {
+        match self.api {
+            Api::OpenAi(calls) => calls.as_str(),
+            Api::Gemini(_) => Provider::Gemini.as_str(),
         }
     }
 
@@ -161,8 +216,8 @@ impl Account {
 }
 
 impl Variables {
-    /// The account by these values. `None` where there is no key. The others are checked in any case: they are also what
-    /// `spin.toml` grants.
+    /// The account by these values. `None` where there is no key, or no model is offered. The others are checked in any
+    /// case: they are also what `spin.toml` grants.
     ///
     /// # Errors
     /// When one cannot be used.
@@ -175,17 +230,20 @@ impl Variables {
     ) -> Result<Option<Account>, AccountError> {
         let base_url = BaseUrl::parse(base_url.unwrap_or(self.base_url_default))
             .map_err(|reason| AccountError::new(self.base_url, reason))?;
-        let models = Models::parse(models.unwrap_or(self.models_default))
+        let models = models
+            .or(self.models_default)
+            .map(Models::parse)
+            .transpose()
             .map_err(|reason| AccountError::new(self.models, reason))?;
-        let api = match self.version {
-            None => Api::OpenAi,
-            Some(name) => Api::Gemini(
-                version
-                    .map_or(Ok(ApiVersion::default()), ApiVersion::parse)
-                    .map_err(|reason| AccountError::new(name, reason))?,
+        let api = match (self.version, version) {
+            (Some(name), Some(version)) => Api::Gemini(
+                ApiVersion::parse(version).map_err(|reason| AccountError::new(name, reason))?,
             ),
+            _ => self.api.clone(),
         };
-        let Some(key) = key else { return Ok(None) };
+        let (Some(key), Some(models)) = (key, models) else {
+            return Ok(None);
+        };
         let mut key = HeaderValue::from_str(&format!("{}{}", self.key_prefix, key.trim()))
             .map_err(|_| AccountError::new(self.key, "has characters that no key has"))?;
         key.set_sensitive(true);
@@ -200,122 +258,4 @@ impl Variables {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn accounts(openai: Option<&str>, gemini: Option<&str>) -> Accounts {
-        let account = |variables: &'static Variables, key| {
-            variables
-                .account(key, None, None, None)
-                .expect("defaults are valid")
-        };
-        Accounts {
-            openai: account(&OPENAI, openai),
-            gemini: account(&GEMINI, gemini),
-        }
-    }
-
-    #[test]
-    fn the_provider_is_the_one_asked_for_or_the_first_that_is_set_up() {
-        let check =
-            |keys: (Option<&str>, Option<&str>), asked, expected: Result<(&str, &str), &str>| {
-                let accounts = accounts(keys.0, keys.1);
-                let chosen = accounts.choose(asked);
-                let outcome = chosen.map(|account| {
-                    let model = account.model(None).expect("a default");
-                    (account.provider().as_str(), model)
-                });
-                let outcome = outcome.map_err(|error| {
-                    assert_eq!(error.asked, asked);
-                    error.to_string()
-                });
-                let expected = expected.map_err(str::to_owned);
-                assert_eq!(outcome, expected, "{keys:?} {asked:?}");
-            };
-        let (openai, gemini) = (Some(Provider::OpenAi), Some(Provider::Gemini));
-        let first = Ok(("openai", "gpt-realtime-2.1"));
-        let second = Ok(("gemini", "gemini-3.8-live"));
-        check((Some("a"), Some("b")), None, first);
-        check((Some("a"), Some("b")), gemini, second);
-        check((None, Some("b")), None, second);
-        check((None, Some("b")), gemini, second);
-        check((Some("a"), None), openai, first);
-        check(
-            (None, Some("b")),
-            openai,
-            Err("The operator can set the variable openai_api_key"),
-        );
-        check(
-            (Some("a"), None),
-            gemini,
-            Err("The operator can set the variable gemini_api_key"),
-        );
-        check(
-            (None, None),
-            None,
-            Err("The operator can set the variable openai_api_key or gemini_api_key"),
-        );
-    }
-
-    #[test]
-    fn each_provider_has_its_header() {
-        let accounts = accounts(Some(" sk-1\n"), Some("AIza-2"));
-        let key = |account: &Option<Account>| account.as_ref().map(|account| account.key.clone());
-        assert_eq!(
-            key(&accounts.openai),
-            Some(HeaderValue::from_static("Bearer sk-1"))
-        );
-        assert_eq!(
-            key(&accounts.gemini),
-            Some(HeaderValue::from_static("AIza-2"))
-        );
-        assert!(key(&accounts.openai).is_some_and(|key| key.is_sensitive()));
-    }
-
-    #[test]
-    fn a_bad_value_names_its_variable_and_is_not_quoted() {
-        let check = |values: [Option<&str>; 4], expected: &str| {
-            let [key, base_url, models, version] = values;
-            let error = GEMINI
-                .account(key, base_url, models, version)
-                .err()
-                .map(|error| error.to_string());
-            assert_eq!(error.as_deref(), Some(expected));
-        };
-        check(
-            [Some("se\ncret"), None, None, None],
-            "variable gemini_api_key: has characters that no key has",
-        );
-        check(
-            [None, Some("nonsense"), None, None],
-            "variable gemini_base_url: must start with https:// or http://",
-        );
-        check(
-            [None, None, Some("a, b;c"), None],
-            "variable gemini_models: may hold only letters, digits and . _ - :",
-        );
-        check(
-            [None, None, Some(","), None],
-            "variable gemini_models: names no model",
-        );
-        check(
-            [None, None, None, Some("../v1")],
-            "variable gemini_api_version: must be a version such as v1alpha or v1beta",
-        );
-    }
-
-    #[test]
-    fn a_model_that_is_not_offered_is_refused_with_those_that_are() {
-        let account = GEMINI
-            .account(Some("k"), None, Some("models/x-1, y"), None)
-            .expect("valid")
-            .expect("there is a key");
-        assert_eq!(account.model(None).ok(), Some("x-1"));
-        assert_eq!(account.model(Some("y")).ok(), Some("y"));
-        let error = account.model(Some("z")).expect_err("not offered");
-        assert_eq!(
-            error.to_string(),
-            "must be one of those that are offered here: x-1, y"
-        );
-    }
-}
+mod tests;

@@ -47,7 +47,7 @@ impl Failure {
 
     /// For the log: what happened, and what the operator can look at.
     pub fn for_operator(self, account: &Account) -> String {
-        let log = format!("{}: {}", account.provider().as_str(), self.exactly());
+        let log = format!("{}: {}", account.name(), self.exactly());
         match self.advice(account.variables) {
             Some(advice) => format!("{log}: {advice}"),
             None => log,
@@ -138,12 +138,12 @@ fn retry_after_seconds(headers: &HeaderMap) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::accounts::{GEMINI, OPENAI};
+    use crate::accounts::{GEMINI, OPENAI, OPENAI_LIVE};
 
     fn account(variables: &'static Variables) -> Account {
         variables
-            .account(Some("key-7e1d"), None, None, None)
-            .expect("defaults are valid")
+            .account(Some("key-7e1d"), None, Some("m-1"), None)
+            .expect("valid")
             .expect("there is a key")
     }
 
@@ -244,6 +244,13 @@ mod tests {
             status(503),
             "the provider is busy",
             "gemini: the provider answered 503",
+        );
+        check(
+            &OPENAI_LIVE,
+            status(404),
+            "the provider answered 4xx",
+            "openai-live: the provider answered 404: it has no such model, or nothing at this address; look \
+             at the variables openai_live_models, openai_base_url",
         );
         check(
             &OPENAI,

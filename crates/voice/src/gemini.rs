@@ -1,5 +1,6 @@
 //! Gemini: ephemeral tokens for the Live API, which Google itself ends with the user's time.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use http::HeaderName;
@@ -18,15 +19,12 @@ const LIFE_MAX: Duration = Duration::from_hours(20);
 
 /// The version of Google's API, which stands in its paths. Tokens are a preview, and move from one to another.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ApiVersion(String);
-
-impl Default for ApiVersion {
-    fn default() -> Self {
-        Self("v1alpha".to_owned())
-    }
-}
+pub struct ApiVersion(Cow<'static, str>);
 
 impl ApiVersion {
+    /// The one to use where none is set.
+    pub const DEFAULT: Self = Self(Cow::Borrowed("v1alpha"));
+
     /// Reads a version as Google writes them.
     ///
     /// # Errors
@@ -45,7 +43,7 @@ impl ApiVersion {
             }
         });
         if is_version {
-            Ok(Self(text.to_owned()))
+            Ok(Self(Cow::Owned(text.to_owned())))
         } else {
             Err("must be a version such as v1alpha or v1beta")
         }
@@ -240,7 +238,7 @@ mod tests {
         ] {
             check(text, wrong);
         }
-        assert_eq!(ApiVersion::parse("v1alpha"), Ok(ApiVersion::default()));
+        assert_eq!(ApiVersion::parse("v1alpha"), Ok(ApiVersion::DEFAULT));
     }
 
     #[test]

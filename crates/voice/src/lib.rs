@@ -1,16 +1,18 @@
-//! The voice providers, and how a browser gets a short-lived token of one.
+//! The voice providers, and how a browser gets a short-lived token or a call of one.
 //!
-//! [`accounts`] is what an operator has set up, [`provider`] what is asked of a provider and what it answers, in the words
-//! of [`openai`] or [`gemini`], and [`failure`] what is said where it does not answer. [`mint`](mod@mint) is the order in
-//! which a token comes about, over the ports of `talktime-store`. [`limits`] has every bound. Nothing here does I/O: the
-//! request is a value, and whoever runs this sends it.
+//! [`accounts`] is what an operator has set up, [`provider`] what is asked of a provider for a token and what it answers,
+//! [`calls`] the same for a call, in the words of [`openai`] or [`gemini`], and [`failure`] what is said where it does not
+//! answer. [`mint`](mod@mint) is the order in which a token comes about, over the ports of `talktime-store`; [`sdp`] is
+//! what has to be known of a browser's offer. [`limits`] has every bound. Nothing here does I/O: the request is a value, and
+//! whoever runs this sends it.
 //!
 //! The formats are the providers' own: `OpenAI`'s client secrets and calls of the Realtime API
-//! (<https://platform.openai.com/docs/api-reference/realtime>), Google's ephemeral tokens of the Live API
-//! (<https://ai.google.dev/gemini-api/docs/ephemeral-tokens>).
+//! (<https://platform.openai.com/docs/api-reference/realtime>), its sessions of GPT-Live, Google's ephemeral
+//! tokens of the Live API (<https://ai.google.dev/gemini-api/docs/ephemeral-tokens>).
 
 mod accounts;
 pub mod base_url;
+pub mod calls;
 mod failure;
 pub mod gemini;
 pub mod limits;
@@ -19,9 +21,12 @@ mod mints;
 pub mod models;
 pub mod openai;
 pub mod provider;
+pub mod sdp;
 pub mod terms;
 mod time_limit;
 
-pub use accounts::{Account, Accounts, GEMINI, NotOffered, NotSetUp, OPENAI, Variables};
+pub use accounts::{
+    Account, Accounts, GEMINI, NotOffered, NotSetUp, OPENAI, OPENAI_LIVE, Variables,
+};
 pub use failure::Failure;
 pub use mint::{MintError, Minting, Token};

@@ -1,4 +1,4 @@
-//! Every bound on tokens and on what is asked of a provider, with its reason.
+//! Every bound on tokens, on calls and on what is asked of a provider, with its reason.
 
 use std::time::Duration;
 
@@ -22,14 +22,21 @@ pub const CONNECT_WITHIN: Duration = Duration::from_mins(1);
 /// answer; providers take well under a second.
 pub const EXCHANGE_MAX: Duration = Duration::from_secs(8);
 
+/// How long a provider has to hang up. Shorter than [`EXCHANGE_MAX`]: it is asked again anyway, and there may be many
+/// calls to end at a time.
+pub const HANG_UP_MAX: Duration = Duration::from_secs(4);
+
 /// How long a provider has until its answer begins, as the host keeps it.
 pub const FIRST_BYTE_MAX: Duration = Duration::from_secs(6);
 
 /// How long a provider may pause within its answer, as the host keeps it.
 pub const BETWEEN_BYTES_MAX: Duration = Duration::from_secs(2);
 
-/// The longest answer that is read. Real ones have up to 2 KiB.
+/// The longest answer that is read. Real ones have up to 2 KiB, or 4 with the description of a connection.
 pub const ANSWER_BYTES_MAX: usize = 64 * 1024;
+
+/// The longest offer of a connection. Browsers write 2 to 8 KiB, the more addresses they have.
+pub const OFFER_BYTES_MAX: usize = 16 * 1024;
 
 /// When to come back to a busy provider that does not say so itself. Its limits are counted by the second or the minute.
 pub const RETRY_AFTER_DEFAULT_SECONDS: u32 = 5;

@@ -62,7 +62,7 @@ pub enum MintError {
 }
 
 impl Minting<'_> {
-    /// Mints it: `send` takes the request to the provider and gives the body of a 2xx answer.
+    /// Mints it: `send` takes the request to the provider and gives a 2xx answer.
     ///
     /// # Errors
     /// When there is no token for this session, whatever the reason. The user is as if nothing had been asked for.
@@ -70,7 +70,7 @@ impl Minting<'_> {
         &self,
         users: &Users<'_, D, NoLedger>,
         mark: &WriteMark,
-        send: impl AsyncFnOnce(http::Request<Bytes>) -> Result<Bytes, Failure>,
+        send: impl AsyncFnOnce(http::Request<Bytes>) -> Result<http::Response<Bytes>, Failure>,
     ) -> Result<Token, MintError> {
         let mints = Mints {
             users,
@@ -89,7 +89,7 @@ impl Minting<'_> {
         &self,
         mints: &Mints<'_, D>,
         reserved: &Minted,
-        send: impl AsyncFnOnce(http::Request<Bytes>) -> Result<Bytes, Failure>,
+        send: impl AsyncFnOnce(http::Request<Bytes>) -> Result<http::Response<Bytes>, Failure>,
     ) -> Result<Token, MintError> {
         let environment = mints.users.environment;
         let until = reserved.until;
@@ -106,7 +106,7 @@ impl Minting<'_> {
         let answer = within(EXCHANGE_MAX, environment, send(order.request))
             .await
             .unwrap_or(Err(Failure::TimedOut))?;
-        let value = read_token(&self.account.api, &answer).ok_or(Failure::Unreadable)?;
+        let value = read_token(&self.account.api, answer.body()).ok_or(Failure::Unreadable)?;
 
         let terms = order.terms;
         // The provider took its time, and the token may live on when the user's time is up: nobody gets to see it.

@@ -1,6 +1,8 @@
-//! `OpenAI`: the Realtime API.
+//! `OpenAI`: the Realtime API, and GPT-Live.
 
+pub(crate) mod calls;
 pub mod client_secrets;
+pub(crate) mod live;
 
 use http::HeaderName;
 use http::header::AUTHORIZATION;
@@ -11,13 +13,10 @@ use crate::base_url::BaseUrl;
 /// Where the key goes.
 pub const KEY_HEADER: HeaderName = AUTHORIZATION;
 
-/// Where a call is offered over WebRTC: by the browser itself, with a client secret.
-const CALLS_PATH: &str = "/v1/realtime/calls";
-
 /// How to connect with a client secret.
 pub fn connect(base_url: &BaseUrl) -> Connect {
     Connect {
-        url: base_url.http(CALLS_PATH),
+        url: base_url.http(calls::PATH),
         method: ConnectMethod::Webrtc,
     }
 }

@@ -1,4 +1,4 @@
-//! What the providers have in common, and the one place that tells them apart. Pure: nothing here sends or waits.
+//! What the providers' tokens have in common, and the one place that tells them apart. Pure: nothing here sends or waits.
 
 use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE};
@@ -22,7 +22,7 @@ pub struct Order {
 /// The request for a token that does not outlive the user's time; `None` where the provider has none so short.
 pub fn order(account: &Account, wish: &Wish<'_>) -> Option<Order> {
     let (terms, path, key_header) = match &account.api {
-        Api::OpenAi => (
+        Api::OpenAi(_) => (
             client_secrets::terms(wish)?,
             client_secrets::PATH.to_owned(),
             openai::KEY_HEADER,
@@ -60,7 +60,7 @@ fn request(
 pub fn read_token(api: &Api, answer: &[u8]) -> Option<String> {
     let answer: Value = serde_json::from_slice(answer).ok()?;
     let token = match api {
-        Api::OpenAi => client_secrets::token(&answer)?,
+        Api::OpenAi(_) => client_secrets::token(&answer)?,
         Api::Gemini(_) => gemini::token(&answer)?,
     };
     // What it is good for is the provider's affair, but it will stand in a header or a query: visible ASCII.
@@ -71,7 +71,7 @@ pub fn read_token(api: &Api, answer: &[u8]) -> Option<String> {
 /// How to connect with a token.
 pub fn connect(account: &Account) -> Connect {
     match &account.api {
-        Api::OpenAi => openai::connect(&account.base_url),
+        Api::OpenAi(_) => openai::connect(&account.base_url),
         Api::Gemini(version) => gemini::connect(&account.base_url, version),
     }
 }

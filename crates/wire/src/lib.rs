@@ -5,6 +5,7 @@
 //! [`schema`] says what they look like. The `OpenAPI` document is made from the same types, so it cannot tell of a field
 //! that is not there: see [`openapi`](mod@openapi).
 
+pub mod call;
 pub mod internal;
 pub mod openapi;
 pub mod problem;

@@ -124,7 +124,8 @@ pub fn check_name(name: &str) -> Result<(), String> {
     }
 }
 
-fn name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+/// The name of a model or a voice, if there is one.
+pub(crate) fn name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     let name = Option::<String>::deserialize(deserializer)?;
     if let Some(name) = &name {
         check_name(name).map_err(D::Error::custom)?;

@@ -72,6 +72,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/realtime-call": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A call at the voice provider, hung up when the session ends */
+        post: operations["realtime_call"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/realtime-token": {
         parameters: {
             query?: never;
@@ -209,6 +226,63 @@ export interface components {
              */
             oldestDueSeconds: number;
         };
+        /**
+         * @description `POST /api/realtime-call`.
+         * @example {
+         *       "callId": "rtc_u1_9c6532f1d4",
+         *       "heartbeatIntervalSeconds": 30,
+         *       "minutesRemaining": 10,
+         *       "model": "gpt-realtime-2.1",
+         *       "provider": "openai",
+         *       "sdp": "v=0\r\no=- 8077154 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\n…",
+         *       "secondsRemaining": 600
+         *     }
+         */
+        CallAnswer: {
+            /** @description The provider's id of the call. */
+            callId: string;
+            /**
+             * Format: int64
+             * @description How often a heartbeat is wanted.
+             */
+            heartbeatIntervalSeconds: number;
+            /** @description Minutes left. */
+            minutesRemaining: components["schemas"]["Minutes"];
+            /** @description The model that speaks. */
+            model: string;
+            /** @description Who carries it. */
+            provider: components["schemas"]["CallProvider"];
+            /** @description The provider's answer to the offer, for `setRemoteDescription`. The call begins with it. */
+            sdp: string;
+            /** @description Seconds until the call is hung up. */
+            secondsRemaining: components["schemas"]["Seconds"];
+        };
+        /**
+         * @description The body of `POST /api/realtime-call`.
+         * @example {
+         *       "model": "gpt-realtime-2.1",
+         *       "provider": "openai",
+         *       "sdp": "v=0\r\no=- 46117317 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\n…",
+         *       "sessionId": "019a6d3c-5f2a-7b11-9d4e-0c8f5a2b7e61",
+         *       "voice": "marin"
+         *     }
+         */
+        CallBody: {
+            /** @description The model, one of those that the operator offers; if not told, the first of them. */
+            model?: string | null;
+            provider?: components["schemas"]["CallProvider"] | null;
+            /** @description The browser's offer of a WebRTC connection, as `RTCPeerConnection` writes it: SDP with a medium `audio`. */
+            sdp: string;
+            /** @description The session that the call is for. */
+            sessionId: components["schemas"]["SessionId"];
+            /** @description The voice; if not told, the provider chooses. */
+            voice?: string | null;
+        };
+        /**
+         * @description Who carries a call.
+         * @enum {string}
+         */
+        CallProvider: "openai" | "openai-live";
         /**
          * @description Why a client ends a session. The other end reasons are Talktime's own to give.
          * @enum {string}
@@ -481,6 +555,11 @@ export interface components {
         };
         /** @description The body of `POST /api/session/start`. */
         StartBody: {
+            /**
+             * @description Whether the user will talk by a call of `POST /api/realtime-call`. Then nothing is billed before the voice provider
+             *     has answered, and a session without an answer is over after two minutes.
+             */
+            awaitsCall?: boolean;
             difficulty?: components["schemas"]["Difficulty"] | null;
             /** @description Whether a session that runs already is ended for this one. */
             takeover?: boolean;
@@ -667,6 +746,9 @@ export interface components {
 }
 export type ActiveSession = components['schemas']['ActiveSession'];
 export type AlarmsAnswer = components['schemas']['AlarmsAnswer'];
+export type CallAnswer = components['schemas']['CallAnswer'];
+export type CallBody = components['schemas']['CallBody'];
+export type CallProvider = components['schemas']['CallProvider'];
 export type ClientReason = components['schemas']['ClientReason'];
 export type Code = components['schemas']['Code'];
 export type Connect = components['schemas']['Connect'];
@@ -979,6 +1061,122 @@ export interface operations {
                 };
             };
             /** @description Busy: try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    realtime_call: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A retry with the same key gets a call of its own; one with another body is refused */
+                "Idempotency-Key"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CallBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CallAnswer"];
+                };
+            };
+            /** @description A body or user id that is none, an offer that is none, or a model that is not offered */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Not authenticated */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description No session is running, too little is left of it, or no minutes are left */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Another method */
+            405: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description A body that took over ten seconds */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description A body over 64 KiB */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The key came with another body before */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Another call is being set up, or too many were in a minute */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The provider failed */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The provider is not configured or busy, or Talktime is */
             503: {
                 headers: {
                     [name: string]: unknown;

@@ -99,7 +99,7 @@ fn changed(state: Option<&State>, command: &Command, now: Timestamp) -> State {
 
 /// What comes of a mint for a running session whose provider does that, and how many places are taken then.
 fn minted(
-    provider: impl AsyncFnOnce(&TestTime, &TestDocument) -> Result<Bytes, Failure>,
+    provider: impl AsyncFnOnce(&TestTime, &TestDocument) -> Result<http::Response<Bytes>, Failure>,
 ) -> (Result<String, MintError>, usize) {
     let time = TestTime(Cell::default());
     let start = Command::Start(SessionStart {
@@ -139,8 +139,12 @@ fn places(document: &TestDocument) -> usize {
     state["mints"]["counted"].as_array().map_or(0, Vec::len)
 }
 
-fn secret() -> Bytes {
-    Bytes::from_static(br#"{"value": "ek_1"}"#)
+fn answer(body: &'static str) -> http::Response<Bytes> {
+    http::Response::new(Bytes::from_static(body.as_bytes()))
+}
+
+fn secret() -> http::Response<Bytes> {
+    answer(r#"{"value": "ek_1"}"#)
 }
 
 #[test]
@@ -159,7 +163,7 @@ fn a_provider_that_fails_costs_no_place() {
     };
     check(Failure::Unreachable);
     check(Failure::TooLong);
-    let (token, places) = minted(async |_, _| Ok(Bytes::from_static(b"{}")));
+    let (token, places) = minted(async |_, _| Ok(answer("{}")));
     assert!(matches!(
         token,
         Err(MintError::Provider(Failure::Unreadable))

@@ -3,6 +3,7 @@
 use utoipa::OpenApi;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 
+use crate::call::{CallAnswer, CallBody};
 use crate::internal::{
     OverviewAnswer, SweepAnswer, SweepBody, UpdatePlanAnswer, UpdatePlanBody, UserAnswer,
 };
@@ -68,6 +69,16 @@ route!(realtime_token, post, "/api/realtime-token", "session", "A short-lived to
     429: "Too many tokens in a minute", 502: "The provider failed",
     503: "The provider is not configured or busy, or Talktime is");
 
+route!(realtime_call, post, "/api/realtime-call", "session", "A call at the voice provider, hung up when the session ends",
+    security(("bearer" = []), ("trusted_server" = [], "user" = [])),
+    params(("Idempotency-Key" = Option<String>, Header,
+        description = "A retry with the same key gets a call of its own; one with another body is refused")),
+    body(CallBody), answer(CallAnswer), 400: "A body or user id that is none, an offer that is none, or a model that is not offered",
+    401: "Not authenticated", 403: "No session is running, too little is left of it, or no minutes are left",
+    405: "Another method", 408: "A body that took over ten seconds", 413: "A body over 64 KiB", 422: "The key came with another body before",
+    429: "Another call is being set up, or too many were in a minute", 502: "The provider failed",
+    503: "The provider is not configured or busy, or Talktime is");
+
 route!(update_plan, post, "/api/internal/update-plan", "internal", "Change what a source grants a user",
     security(("trusted_server" = [])),
     params(("Idempotency-Key" = Option<String>, Header, description = "A retry with the same key gets the first answer")),
@@ -105,6 +116,7 @@ route!(polar, post, "/api/webhooks/polar", "webhooks", "An event of the billing 
         session_heartbeat,
         session_end,
         realtime_token,
+        realtime_call,
         update_plan,
         alarm,
         user,
