@@ -5,8 +5,6 @@
     reason = "a test that cannot go on stops where it is"
 )]
 
-mod manifests;
-
 mod session {
     mod lifecycle;
     mod limits;

@@ -5,6 +5,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use serde_json::json;
+use talktime_build::cargo::without_outer_cargo;
 use talktime_host::rusqlite::Connection;
 use talktime_tests::bench::rows;
 use talktime_tests::{INTERNAL_SECRET, Target, built, ports};
@@ -26,18 +27,18 @@ const VARIABLES: [(&str, &str); 5] = [
 fn binary() -> PathBuf {
     let here = std::env::current_exe().expect("a path");
     let folder = here.ancestors().nth(2).expect("target/debug");
-    folder.join("talktime-host")
+    folder.join("talktime")
 }
 
 /// Builds the components and the host.
 pub async fn build() {
     built::manifest().await;
-    let status = Command::new("cargo")
-        .args(["build", "--quiet", "--bin", "talktime-host"])
-        .current_dir(built::root())
-        .status()
-        .await
-        .expect("cargo runs");
+    let mut cargo = Command::new("cargo");
+    cargo
+        .args(["build", "--quiet", "--bin", "talktime"])
+        .current_dir(built::root());
+    without_outer_cargo(cargo.as_std_mut());
+    let status = cargo.status().await.expect("cargo runs");
     assert!(status.success(), "the host builds");
 }
 

@@ -2,7 +2,7 @@
 
 use talktime_host::rusqlite::{Connection, Row, params};
 
-use talktime_usage::alarm::ARCHIVE_SPREAD;
+use talktime_usage::ARCHIVE_SPREAD;
 use talktime_usage::{LedgerWrite, Period, State};
 
 use crate::checker::{Checked, User, ensure};

@@ -2,9 +2,10 @@
 //! are the last thing before a crash; after every step checkers compare the states, the ledger and the replies with what
 //! must be true.
 //!
-//! One thread, a paused clock, and one generator of random numbers for all that is asked and all that fails. Requests
-//! that come at once are interleaved by delays that no two host calls share, so they too replay. What the guests draw by
-//! themselves, marks of writes and the jitter of waits, is not the seed's: nearly always the same seed gives the same run.
+//! One thread, a paused clock and one generator of random numbers, from which the components' own are seeded too: the same
+//! seed gives the same run. Requests that come at once are interleaved by delays that no two host calls share, so they too
+//! replay. What goes wrong between the calls of the protocol, `crates/store/src/memory` tries natively, thousands of times
+//! as often.
 //!
 //! - `TALKTIME_SEED=7` runs that seed alone and prints what happens, `TALKTIME_SEEDS=100` so many fresh ones.
 //! - `TALKTIME_STEPS=2000` makes each run longer.

@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 use talktime_tests::Answer;
-use talktime_usage::Instant;
+use talktime_usage::Timestamp;
 
 use crate::checker::{Checked, Span, User, ensure};
 use crate::workload::{Invocation, Operation};
@@ -186,7 +186,7 @@ fn check_end(user: &User, session: &str, told: &Value) -> Checked {
     let Some(end) = end else {
         return Err(format!("{label} is said to have ended and has not"));
     };
-    let at = Instant::from_unix_millis(end.at).to_rfc3339();
+    let at = Timestamp::from_unix_millis(end.at).to_rfc3339();
     ensure!(
         told["endReason"] == end.reason
             && told["sessionMinutes"] == end.minutes

@@ -5,7 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use talktime_tests::bench::KV_BEHAVIOURS;
-use talktime_usage::{Instant, Period};
+use talktime_usage::{Period, Timestamp};
 
 use crate::checker::{Checked, User, ensure};
 use crate::faults::FaultProfile;
@@ -195,7 +195,7 @@ impl Run {
 
     fn record(&mut self, world: &World, index: usize, invocations: &[Invocation], done: &Done) {
         let user = &world.users[index];
-        let at = Instant::from_unix_millis(done.span.from).utc();
+        let at = Timestamp::from_unix_millis(done.span.from).utc();
         self.tally.faults += done.faults;
         let mut line = format!("{:4} {at} {}{}", self.tally.steps, user.name, done.log);
         for (invocation, outcome) in invocations.iter().zip(&done.outcomes) {
@@ -330,7 +330,7 @@ fn wait(world: &World, prng: &mut Prng) -> u64 {
         84..92 => prng.between(HOUR, 24 * HOUR),
         92..95 => prng.between(24 * HOUR, 8 * 24 * HOUR),
         _ => {
-            let month = Period::calendar_month(Instant::from_unix_millis(now));
+            let month = Period::calendar_month(Timestamp::from_unix_millis(now));
             (until(month.end().unix_millis()) + prng.below(2 * SECOND)).saturating_sub(SECOND)
         }
     }

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::Request;
 use serde_json::{Value, json};
 use talktime_tests::bench::{keyed, request};
-use talktime_usage::Instant;
+use talktime_usage::Timestamp;
 
 use crate::checker::User;
 use crate::prng::Prng;
@@ -129,5 +129,5 @@ fn plan(user: &mut User, prng: &mut Prng, now: i64) -> Operation {
 }
 
 fn rfc3339(millis: i64) -> String {
-    Instant::from_unix_millis(millis).to_rfc3339()
+    Timestamp::from_unix_millis(millis).to_rfc3339()
 }

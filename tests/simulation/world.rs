@@ -39,10 +39,12 @@ pub struct World {
 
 impl World {
     pub async fn new(behaviour: KvBehaviour, interval: &str, prng: &mut Prng) -> Self {
-        let faults = Arc::new(InjectedFaults::new(Prng::new(prng.next())));
+        let seed = prng.next();
+        let faults = Arc::new(InjectedFaults::new(Prng::new(seed)));
         let setup = Bench::setup()
             .key_value(behaviour)
             .variable("alarm_interval_seconds", interval)
+            .seed(seed)
             .faults(faults.clone());
         let bench = setup.build().await;
         faults.slows(&bench.clock);

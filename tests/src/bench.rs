@@ -22,6 +22,7 @@ pub struct Setup {
     variables: Vec<(String, String)>,
     key_value: KvBehaviour,
     faults: Option<Arc<dyn Faults>>,
+    seed: Option<u64>,
     storage: Storage,
     start: String,
 }
@@ -57,6 +58,13 @@ impl Setup {
         self
     }
 
+    /// Draws the components' random numbers from a seed.
+    #[must_use]
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = Some(seed);
+        self
+    }
+
     /// Keeps the data in that folder.
     #[must_use]
     pub fn storage(mut self, storage: Storage) -> Self {
@@ -88,6 +96,9 @@ impl Setup {
         if let Some(faults) = self.faults {
             builder = builder.faults(faults);
         }
+        if let Some(seed) = self.seed {
+            builder = builder.seed(seed);
+        }
         let host = builder.build().await.expect("the components link");
         Bench { host, clock }
     }
@@ -101,6 +112,7 @@ impl Bench {
             variables: Vec::new(),
             key_value: KvBehaviour::Sqlite,
             faults: None,
+            seed: None,
             storage: Storage::Memory,
             start: "2026-11-10T12:00:00Z".to_owned(),
         }
@@ -321,7 +333,7 @@ pub fn keyed(mut request: Request<Bytes>, key: &str) -> Request<Bytes> {
 /// When it is none.
 #[must_use]
 pub fn millis(text: &str) -> i64 {
-    talktime_usage::Instant::parse_rfc3339(text)
+    talktime_usage::Timestamp::parse_rfc3339(text)
         .expect("a date and time")
         .unix_millis()
 }

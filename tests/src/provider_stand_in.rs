@@ -17,7 +17,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use talktime_host::VirtualClock;
-use talktime_usage::Instant;
+use talktime_usage::Timestamp;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::task::{JoinHandle, JoinSet};
@@ -183,7 +183,7 @@ impl Shared {
 }
 
 impl State {
-    fn now(&self) -> Instant {
+    fn now(&self) -> Timestamp {
         let millis = self.clock.as_ref().map_or_else(
             || {
                 let since = SystemTime::now().duration_since(UNIX_EPOCH);
@@ -191,7 +191,7 @@ impl State {
             },
             VirtualClock::now_millis,
         );
-        Instant::from_unix_millis(millis)
+        Timestamp::from_unix_millis(millis)
     }
 }
 
@@ -246,7 +246,7 @@ async fn read(request: Request<Incoming>) -> RecordedRequest {
 async fn behave(
     behaviour: Behaviour,
     request: &RecordedRequest,
-    now: Instant,
+    now: Timestamp,
 ) -> io::Result<Response<Body>> {
     Ok(match behaviour {
         Behaviour::Ok | Behaviour::Held => match provider_answer(request, now) {

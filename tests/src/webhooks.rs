@@ -93,13 +93,13 @@ pub fn signature(key: &[u8], id: &str, timestamp: &str, body: &[u8]) -> String {
     format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes()))
 }
 
-/// A payload of the provider's, as `components/polar/tests/fixtures` has it.
+/// A payload of the provider's, as `crates/polar/tests/fixtures` has it.
 ///
 /// # Panics
 /// When there is none of that name.
 #[must_use]
 pub fn fixture(name: &str) -> Value {
-    let path = format!("components/polar/tests/fixtures/{name}.json");
+    let path = format!("crates/polar/tests/fixtures/{name}.json");
     let text = std::fs::read_to_string(built::root().join(&path));
     let text = text.unwrap_or_else(|error| panic!("{path}: {error}"));
     serde_json::from_str(&text).expect("JSON")

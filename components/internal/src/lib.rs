@@ -1,15 +1,16 @@
 //! `/api/internal/*`: plan updates, look-ups and sweeps, for whoever holds the internal secret.
 
+mod answers;
 mod look_up;
 mod plan_update;
 mod record;
 
 use spin_sdk::http::IntoResponse;
-use talktime_api::internal::{SweepAnswer, SweepBody};
 use talktime_http::Verb::{Get, Post};
 use talktime_http::{Answer, Problem, Request, Service};
 use talktime_spin::{HOST, KeyValue, Ledger, Serves, Settings};
 use talktime_store::{Users, sweep};
+use talktime_wire::internal::SweepBody;
 
 #[derive(Clone, Copy)]
 enum Route {
@@ -34,22 +35,19 @@ pub async fn handle(request: spin_sdk::http::Request) -> impl IntoResponse {
     SERVICE.serve(request, answer).await
 }
 
-async fn answer(route: Route, mut request: Request) -> Result<Answer, Problem> {
-    request.require_internal_secret().await?;
+async fn answer(route: Route, request: Request) -> Result<Answer, Problem> {
+    let request = request.internal().await?;
     let settings = Settings::load().await?;
     let documents = KeyValue::open()?;
     let ledger = talktime_spin::ledger();
     let users = Users::new(&documents, &ledger, &settings.policy, &HOST);
     match route {
-        Route::UpdatePlan => {
-            let body = request.json().await?;
-            plan_update::answer(&users, &body, &request).await
-        }
+        Route::UpdatePlan => plan_update::answer(&users, &request.call().await?).await,
         Route::Alarm => {
-            let body: SweepBody = request.json().await?;
+            let SweepBody { force } = request.call().await?.body;
             let changed_max = documents.swaps_for_sweep(Serves::Requests);
-            let order = settings.sweep_order(changed_max, body.force);
-            Answer::ok(&SweepAnswer::from(sweep(&users, order).await?))
+            let order = settings.sweep_order(changed_max, force);
+            Answer::ok(&answers::sweep(sweep(&users, order).await?))
         }
         Route::User => look_up::user(&users, request.path_id()).await,
         Route::Overview => look_up::overview(&ledger).await,

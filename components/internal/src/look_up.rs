@@ -1,16 +1,13 @@
 //! What operators look up: one user, and the whole at a glance.
 
-use talktime_api::internal::{
-    AlarmsAnswer, DayTally, OverviewAnswer, PeriodAnswer, PlanTally, ReasonTally, SessionAnswer,
-    UserAnswer, WebhookEventAnswer,
-};
-use talktime_api::session::StatusAnswer;
 use talktime_http::{Answer, Problem};
 use talktime_spin::{Ledger, now};
 use talktime_store::webhook_events;
 use talktime_usage::{UserId, status};
+use talktime_wire::internal::{OverviewAnswer, UserAnswer};
+use talktime_wire::session::StatusAnswer;
 
-use crate::SpinUsers;
+use crate::{SpinUsers, answers};
 
 /// How many unmapped webhook events are shown.
 const UNMAPPED_SHOWN: u32 = 50;
@@ -27,8 +24,8 @@ pub async fn user(users: &SpinUsers<'_>, id: &str) -> Result<Answer, Problem> {
     let periods = users.ledger.periods_of(&user, now).await?;
     Answer::ok(&UserAnswer {
         status: StatusAnswer::new(&status(&user, Some(&state), now, users.policy), None),
-        sessions: sessions.into_iter().map(SessionAnswer::from).collect(),
-        periods: periods.into_iter().map(PeriodAnswer::from).collect(),
+        sessions: sessions.into_iter().map(answers::session).collect(),
+        periods: periods.into_iter().map(answers::period).collect(),
     })
 }
 
@@ -38,16 +35,16 @@ pub async fn overview(ledger: &Ledger) -> Result<Answer, Problem> {
     Answer::ok(&OverviewAnswer {
         server_time: now.into(),
         active_sessions_total: ledger.count_running(now).await?,
-        active_sessions: from_all(ledger.running_sessions(now).await?, SessionAnswer::from),
-        minutes_by_plan: from_all(ledger.minutes_by_plan(now).await?, PlanTally::from),
-        ended_by_reason: from_all(ledger.ended_by_reason(now).await?, ReasonTally::from),
-        daily_minutes: from_all(ledger.minutes_by_day(now).await?, DayTally::from),
+        active_sessions: from_all(ledger.running_sessions(now).await?, answers::session),
+        minutes_by_plan: from_all(ledger.minutes_by_plan(now).await?, answers::plan),
+        ended_by_reason: from_all(ledger.ended_by_reason(now).await?, answers::reason),
+        daily_minutes: from_all(ledger.minutes_by_day(now).await?, answers::day),
         unmapped_webhooks_total: webhook_events::count_unmapped(ledger, now).await?,
         unmapped_webhooks: from_all(
             webhook_events::unmapped(ledger, UNMAPPED_SHOWN, now).await?,
-            WebhookEventAnswer::from,
+            answers::webhook_event,
         ),
-        alarms: AlarmsAnswer::from(ledger.alarms(now).await?),
+        alarms: answers::alarms(ledger.alarms(now).await?),
     })
 }
 

@@ -1,28 +1,27 @@
 //! `POST /api/internal/update-plan`: what a relay of webhooks, the web app or an operator says of a user's plan.
 
-use talktime_api::internal::{
+use talktime_http::{Answer, InternalCall, Problem, write_id_from};
+use talktime_spin::now;
+use talktime_store::delivery::{Delivered, Effect, KnownBy, deliver};
+use talktime_store::{WriteMark, plan_news, subscriptions};
+use talktime_usage::{
+    Catalogue, Claim, Command, EventOrder, EventOutcome, Ownership, Period, PlanName, PlanNews,
+    Repeat, Source, Subscriber, SubscriptionId, Timestamp, status,
+};
+use talktime_wire::internal::{
     GrantAnswer, NotApplied, PlanAction, UpdatePlanAnswer, UpdatePlanBody,
 };
-use talktime_api::session::StatusAnswer;
-use talktime_http::{Answer, Problem, Request, write_id_from};
-use talktime_spin::now;
-use talktime_store::webhook_events::{self, Delivered, Effect, Outcome};
-use talktime_store::{PlanNews, WriteMark, plan_news, subscriptions};
-use talktime_usage::{
-    Catalogue, Claim, Command, EventOrder, Instant, Ownership, Period, PlanName, Repeat, Source,
-    Subscriber, SubscriptionId, status,
-};
+use talktime_wire::session::StatusAnswer;
 
 use crate::{SpinUsers, record};
 
 /// Carries an update out and answers it.
 pub async fn answer(
     users: &SpinUsers<'_>,
-    body: &UpdatePlanBody,
-    request: &Request,
+    call: &InternalCall<UpdatePlanBody>,
 ) -> Result<Answer, Problem> {
     let now = now();
-    let mark = mark(body, request)?;
+    let (body, mark) = (&call.body, mark(call)?);
     let known = subscriptions::known(users.ledger, body.subscription_id.as_slice(), None, now);
     let update = Update::of(body, &users.policy.catalogue, &known.await?, now)?;
     let outcome = carry_out(users, body, &update, &mark, now).await?;
@@ -32,7 +31,7 @@ pub async fn answer(
         .map(|state| state.grants.sources(users.policy, now))
         .unwrap_or_default();
     let status = status(&body.user_id, state.as_ref(), now, users.policy);
-    let applied = outcome == Outcome::Applied;
+    let applied = outcome == EventOutcome::Applied;
     Answer::ok(&UpdatePlanAnswer {
         success: true,
         applied,
@@ -51,29 +50,27 @@ async fn carry_out(
     body: &UpdatePlanBody,
     update: &Update,
     mark: &WriteMark,
-    now: Instant,
-) -> Result<Outcome, Problem> {
-    let id = record::id(mark);
-    let before = async || webhook_events::find(users.ledger, &id, now).await;
-    // By its own time the user's state knows an update again. Without one, only the record does.
-    if body.event_id.is_some()
-        && !update.is_timed
-        && let Some(before) = before().await?
-    {
-        return Ok(before.outcome);
-    }
-    let (outcome, effect) = match &update.news {
-        Some(news) => {
-            let told = plan_news::tell(users, news, mark).await?;
-            (told.outcome, told.effect)
-        }
-        None => (Outcome::Outdated, Effect::Nothing),
+    now: Timestamp,
+) -> Result<EventOutcome, Problem> {
+    // Without a time of its own only the record knows an update again, and without an id it is none that could come again.
+    let known_by = if body.event_id.is_some() && !update.is_timed {
+        KnownBy::Record
+    } else {
+        KnownBy::State
     };
-    let row = record::row(mark, body, update, outcome, now);
-    match webhook_events::record(users.ledger, &row, effect).await? {
-        Delivered::Now(outcome) => Ok(outcome),
-        Delivered::Before => Ok(before().await?.map_or(outcome, |before| before.outcome)),
-    }
+    let carry_out = async || -> Result<_, Problem> {
+        let (outcome, effect) = match &update.news {
+            Some(news) => {
+                let told = plan_news::tell(users, news, mark).await?;
+                (told.outcome, told.effect)
+            }
+            None => (EventOutcome::Outdated, Effect::Nothing),
+        };
+        Ok((record::row(mark, body, update, outcome, now), effect))
+    };
+    let (Delivered::Now(outcome) | Delivered::Before(outcome)) =
+        deliver(users.ledger, &record::id(mark), known_by, now, carry_out).await?;
+    Ok(outcome)
 }
 
 /// An update as news.
@@ -91,7 +88,7 @@ impl Update {
         body: &UpdatePlanBody,
         catalogue: &Catalogue,
         known: &[Ownership],
-        now: Instant,
+        now: Timestamp,
     ) -> Result<Self, Problem> {
         let event = body.event_id.as_deref().unwrap_or_default();
         let told = body.occurred_at.map(|at| EventOrder::at(at.0, event));
@@ -135,7 +132,7 @@ impl Update {
     }
 
     /// Whether the subscription is the user's, as far as the update can say.
-    fn claim(&mut self, id: &SubscriptionId, known: &[Ownership], ends: bool, now: Instant) {
+    fn claim(&mut self, id: &SubscriptionId, known: &[Ownership], ends: bool, now: Timestamp) {
         let Some(news) = &mut self.news else { return };
         let last = known.iter().map(Ownership::last_word).max();
         let micros = news.as_of.as_ref().map_or_else(
@@ -168,9 +165,10 @@ impl Update {
 }
 
 /// The mark of the write. An event id makes it the same for every delivery of the event.
-fn mark(body: &UpdatePlanBody, request: &Request) -> Result<WriteMark, Problem> {
-    let Some(event) = &body.event_id else {
-        return request.write_mark(&body.user_id);
+fn mark(call: &InternalCall<UpdatePlanBody>) -> Result<WriteMark, Problem> {
+    let user = &call.body.user_id;
+    let Some(event) = &call.body.event_id else {
+        return call.mark(user);
     };
     if event.is_empty() || event.chars().count() > 128 {
         return Err(Problem::invalid_field(
@@ -179,7 +177,7 @@ fn mark(body: &UpdatePlanBody, request: &Request) -> Result<WriteMark, Problem> 
         ));
     }
     Ok(WriteMark::Repeatable(Repeat {
-        id: write_id_from(&["update-plan", body.user_id.as_str(), event]),
+        id: write_id_from(&["update-plan", user.as_str(), event]),
         fingerprint: None,
     }))
 }

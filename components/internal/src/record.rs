@@ -2,10 +2,10 @@
 //! By it an update that a relay sends again is known again, however late.
 
 use serde_json::{Value, json};
-use talktime_api::internal::{PlanAction, UpdatePlanBody};
 use talktime_store::WriteMark;
-use talktime_store::webhook_events::{Outcome, WebhookEvent};
-use talktime_usage::{Instant, Repeat};
+use talktime_store::webhook_events::WebhookEvent;
+use talktime_usage::{EventOutcome, Repeat, Timestamp};
+use talktime_wire::internal::{PlanAction, UpdatePlanBody};
 
 use crate::plan_update::Update;
 
@@ -22,8 +22,8 @@ pub fn row(
     mark: &WriteMark,
     body: &UpdatePlanBody,
     update: &Update,
-    outcome: Outcome,
-    received_at: Instant,
+    outcome: EventOutcome,
+    received_at: Timestamp,
 ) -> WebhookEvent {
     let mut detail = json!({
         "action": match body.action {

@@ -1,36 +1,19 @@
 //! `/api/realtime-token`: a browser's token for the voice provider, only while a session runs and minutes are left.
 //!
-//! The order is the point. First a place among the user's mints is taken in the user's state, by the same compare-and-swap
-//! that starts and ends sessions; only then is the provider asked, so the limit holds however many tabs ask at once. Once
-//! the token is there, the state is asked again, and it is handed out only if the session still runs: who ended it or took
-//! it over while the provider answered gets no token for it. Where no token comes of it, the place is given back, and the
-//! user is as if nothing had been asked for. This component neither ends nor bills anything: it is granted no ledger.
+//! How that is made sure is for `talktime-voice` to say; here is what it needs of the host. This component neither ends nor
+//! bills anything: it is granted no ledger.
 
-mod accounts;
-mod base_url;
-mod failure;
-mod gemini;
-mod limits;
-mod mints;
-mod models;
-mod openai;
 mod outbound;
-mod provider;
-mod terms;
-mod time_limit;
+mod refusals;
 
 use spin_sdk::http::IntoResponse;
-use talktime_api::token::{TokenAnswer, TokenBody};
 use talktime_http::Verb::Post;
-use talktime_http::{Answer, Problem, Request, Service};
-use talktime_spin::{Once, now};
-use talktime_usage::command::Minted;
-use talktime_usage::{Instant, Seconds};
-
-use crate::accounts::{Account, Accounts};
-use crate::failure::Failure;
-use crate::mints::Mints;
-use crate::terms::{Terms, Wish};
+use talktime_http::{Answer, Call, Problem, Request, Service};
+use talktime_spin::{HOST, KeyValue, Misconfigured, Once, Settings, variable};
+use talktime_store::{NoLedger, Users};
+use talktime_voice::{Account, Accounts, Minting, provider};
+use talktime_voice::{GEMINI, OPENAI, Variables};
+use talktime_wire::token::{TokenAnswer, TokenBody};
 
 #[derive(Clone, Copy)]
 struct Mint;
@@ -45,79 +28,64 @@ pub async fn handle(request: spin_sdk::http::Request) -> impl IntoResponse {
     SERVICE.serve(request, answer).await
 }
 
-async fn answer(_: Mint, mut request: Request) -> Result<Answer, Problem> {
-    let user = request.user(now()).await?;
-    let body: TokenBody = request.json().await?;
-    let accounts = ACCOUNTS.get(Accounts::read).await?;
-    let account = accounts.choose(body.provider)?;
-    let model = account.model(body.model.as_deref())?;
-
+async fn answer(_: Mint, request: Request) -> Result<Answer, Problem> {
     // A retry with the same `Idempotency-Key` is a mint like any other: the token of the first try is kept nowhere. But one
     // that asks for something else is refused.
-    let mark = request.write_mark(&user)?;
+    let Call { user, mark, body } = request.call::<TokenBody>().await?;
+    let accounts = ACCOUNTS.get(read_accounts).await?;
+    let account = accounts
+        .choose(body.provider)
+        .map_err(refusals::not_set_up)?;
+    let model = account
+        .model(body.model.as_deref())
+        .map_err(refusals::not_offered)?;
 
-    let mints = Mints::open(&user).await?;
-    let reserved = mints.reserve(body.session_id, &mark).await?;
-    let wish = Wish {
+    let settings = Settings::load().await?;
+    let documents = KeyValue::open()?;
+    let users = Users::new(&documents, &NoLedger, &settings.policy, &HOST);
+    let minting = Minting {
+        user: &user,
+        session: body.session_id,
+        account,
         model,
         voice: body.voice.as_deref(),
-        now: now(),
-        until: reserved.until,
     };
-    let handed_out = mint(account, &wish, &mints, &reserved).await;
-    if handed_out.is_err() {
-        mints.give_back(reserved.at).await;
-    }
-    let Token { value, terms, left } = handed_out?;
+    let token = minting
+        .run(&users, &mark, outbound::send)
+        .await
+        .map_err(|error| refusals::not_minted(error, account))?;
     Answer::ok(&TokenAnswer {
-        token: value,
+        token: token.value,
         provider: account.provider(),
         model: model.to_owned(),
-        expires_at: terms.connect_until.into(),
-        minutes_remaining: left.minutes_remaining,
-        seconds_remaining: left.seconds_remaining,
+        expires_at: token.connect_until.into(),
+        minutes_remaining: token.left.minutes_remaining,
+        seconds_remaining: token.left.seconds_remaining,
         connect: provider::connect(account),
     })
 }
 
-/// A token that may be given.
-struct Token {
-    value: String,
-    terms: Terms,
-    /// What is left of the user's time as it is handed out.
-    left: Minted,
+async fn read_accounts() -> Result<Accounts, Misconfigured> {
+    Ok(Accounts {
+        openai: read_account(&OPENAI).await?,
+        gemini: read_account(&GEMINI).await?,
+    })
 }
 
-/// Gets a token from the provider and records that it is handed out.
-async fn mint(
-    account: &Account,
-    wish: &Wish<'_>,
-    mints: &Mints<'_>,
-    reserved: &Minted,
-) -> Result<Token, Problem> {
-    let order = provider::order(account, wish).ok_or_else(|| too_late(wish.until))?;
-    let answered = outbound::send(order.request).await;
-    let value = answered
-        .and_then(|body| provider::read_token(&account.api, &body).ok_or(Failure::Unreadable))
-        .map_err(|failure| failure.problem(account))?;
-
-    let terms = order.terms;
-    // The provider took its time, and the token may live on when the user's time is up: nobody gets to see it.
-    let answered_at = now();
-    let lives_until = terms.expiry.latest(answered_at);
-    // Where it is up already, the state says what became of the session.
-    if answered_at < wish.until && lives_until > wish.until {
-        return Err(too_late(wish.until));
-    }
-    let left = mints.hand_out(reserved.session, terms.talk_until).await?;
-    // Minutes were taken away meanwhile, so that the token would outlive those that are left now. Another will not.
-    if lives_until > left.until {
-        return Err(Problem::busy(1).detail("The minutes changed while the provider answered"));
-    }
-    Ok(Token { value, terms, left })
-}
-
-/// A session runs, but no token of this provider is short-lived enough for what is left of it.
-fn too_late(until: Instant) -> Problem {
-    Problem::session_ending(Seconds::rounded_up(until.since(now())))
+async fn read_account(variables: &'static Variables) -> Result<Option<Account>, Misconfigured> {
+    let key = variable(variables.key).await?;
+    let base_url = variable(variables.base_url).await?;
+    let models = variable(variables.models).await?;
+    let version = match variables.version {
+        Some(name) => variable(name).await?,
+        None => None,
+    };
+    variables
+        .account(
+            key.as_deref(),
+            base_url.as_deref(),
+            models.as_deref(),
+            version.as_deref(),
+        )
+        .map_err(|error| Misconfigured::new(error.variable, error.reason))
 }

@@ -1,29 +1,21 @@
-//! The one place that talks to a provider: in bounded time, with a bounded answer, and without a word of what the
-//! provider says in an error. Its body may quote the key or the user's data, so it is not even read.
+//! The one place that talks to a provider: with a bounded answer, and without a word of what the provider says in an error.
+//! Its body may quote the key or the user's data, so it is not even read.
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use spin_sdk::wasip3::http::types::{ErrorCode, RequestOptions};
 use spin_sdk::wasip3::http_compat::RequestOptionsExtension;
-
-use crate::failure::Failure;
-use crate::limits::{ANSWER_BYTES_MAX, BETWEEN_BYTES_MAX, EXCHANGE_MAX, FIRST_BYTE_MAX};
-use crate::time_limit::within;
+use talktime_voice::Failure;
+use talktime_voice::limits::{ANSWER_BYTES_MAX, BETWEEN_BYTES_MAX, FIRST_BYTE_MAX};
 
 /// Sends a request and reads the body of a 2xx answer.
 ///
 /// # Errors
 /// When there is no such answer.
 pub async fn send(request: http::Request<Bytes>) -> Result<Bytes, Failure> {
-    within(EXCHANGE_MAX, exchange(request))
-        .await
-        .unwrap_or(Err(Failure::TimedOut))
-}
-
-async fn exchange(request: http::Request<Bytes>) -> Result<Bytes, Failure> {
     let mut request = request.map(Full::new);
-    // Where the host keeps these limits, a hung connection is closed there too, and one that only drips is noticed by
-    // the bound on the whole exchange.
+    // Where the host keeps these limits, a hung connection is closed there too, and one that only drips is noticed by the
+    // bound on the whole exchange, which `talktime-voice` keeps.
     if let Some(options) = host_limits() {
         request
             .extensions_mut()

@@ -1,14 +1,14 @@
 //! `/api/session/*`: may this user talk, for how long, and is the session still alive.
 
 use spin_sdk::http::IntoResponse;
-use talktime_api::session::{
+use talktime_http::Verb::{Get, Post};
+use talktime_http::{Answer, Call, Problem, Request, Service};
+use talktime_spin::{HOST, KeyValue, Ledger, Once, Settings, now, session_id, variable};
+use talktime_store::Users;
+use talktime_usage::SessionStart;
+use talktime_wire::session::{
     EndAnswer, EndBody, HeartbeatAnswer, HeartbeatBody, StartAnswer, StartBody, StatusAnswer,
 };
-use talktime_http::Verb::{Get, Post};
-use talktime_http::{Answer, Problem, Request, Service};
-use talktime_spin::{HOST, KeyValue, Once, Settings, now, session_id, variable};
-use talktime_store::Users;
-use talktime_usage::{Command, Reply};
 
 #[derive(Clone, Copy)]
 enum Route {
@@ -16,7 +16,6 @@ enum Route {
     Start,
     Heartbeat,
     End,
-    OpenApi,
 }
 
 static SERVICE: Service<Route> = Service::new(&[
@@ -24,7 +23,6 @@ static SERVICE: Service<Route> = Service::new(&[
     (Post, "/api/session/start", Route::Start),
     (Post, "/api/session/heartbeat", Route::Heartbeat),
     (Post, "/api/session/end", Route::End),
-    (Get, "/api/openapi.json", Route::OpenApi),
 ])
 .for_browsers();
 
@@ -36,60 +34,62 @@ pub async fn handle(request: spin_sdk::http::Request) -> impl IntoResponse {
     SERVICE.serve(request, answer).await
 }
 
-async fn answer(route: Route, mut request: Request) -> Result<Answer, Problem> {
-    if matches!(route, Route::OpenApi) {
-        return Ok(Answer::bytes(
-            "application/json",
-            talktime_api::openapi::DOCUMENT,
-        ));
+async fn answer(route: Route, request: Request) -> Result<Answer, Problem> {
+    match route {
+        Route::Status => status(request).await,
+        Route::Start => start(request.call().await?).await,
+        Route::Heartbeat => heartbeat(request.call().await?).await,
+        Route::End => end(request.call().await?).await,
     }
-    let now = now();
-    let user = request.user(now).await?;
-    let settings = Settings::load().await?;
-    let documents = KeyValue::open()?;
-    let ledger = talktime_spin::ledger();
+}
+
+async fn status(request: Request) -> Result<Answer, Problem> {
+    let user = request.user().await?;
+    let upgrade_url = UPGRADE_URL
+        .get(async || variable("upgrade_url").await)
+        .await?;
+    let (settings, documents, ledger) = stores().await?;
     let users = Users::new(&documents, &ledger, &settings.policy, &HOST);
-    let command = match route {
-        Route::Status | Route::OpenApi => {
-            let upgrade_url = UPGRADE_URL
-                .get(async || variable("upgrade_url").await)
-                .await?;
-            let status = users.status(&user).await?;
-            return Answer::ok(&StatusAnswer::new(&status, upgrade_url.clone()));
-        }
-        Route::Start => {
-            let body: StartBody = request.json().await?;
-            Command::Start {
-                session: session_id(now),
-                topic: body.topic,
-                difficulty: body.difficulty,
-                takeover: body.takeover,
-            }
-        }
-        Route::Heartbeat => {
-            let body: HeartbeatBody = request.json().await?;
-            Command::Heartbeat {
-                session: body.session_id,
-            }
-        }
-        Route::End => {
-            let body: EndBody = request.json().await?;
-            Command::End {
-                session: body.session_id,
-                reason: body.reason.unwrap_or_default().into(),
-            }
-        }
+    let status = users.status(&user).await?;
+    Answer::ok(&StatusAnswer::new(&status, upgrade_url.clone()))
+}
+
+async fn start(call: Call<StartBody>) -> Result<Answer, Problem> {
+    let wanted = SessionStart {
+        session: session_id(now()),
+        topic: call.body.topic,
+        difficulty: call.body.difficulty.map(Into::into),
+        takeover: call.body.takeover,
     };
-    let reply = users
-        .apply(&user, &command, &request.write_mark(&user)?)
-        .await?
-        .reply;
-    match reply {
-        Reply::Started(started) => Answer::ok(&StartAnswer::new(&started, &settings.policy)),
-        Reply::Heard(heard) => Answer::ok(&HeartbeatAnswer::from(&heard)),
-        Reply::Stopped(stopped) => Answer::ok(&EndAnswer::from(&stopped)),
-        other => Err(Problem::internal(format!(
-            "an answer of another route: {other:?}"
-        ))),
-    }
+    let (settings, documents, ledger) = stores().await?;
+    let users = Users::new(&documents, &ledger, &settings.policy, &HOST);
+    let started = users.start(&call.user, wanted, &call.mark).await?;
+    Answer::ok(&StartAnswer::new(&started, &settings.policy))
+}
+
+async fn heartbeat(call: Call<HeartbeatBody>) -> Result<Answer, Problem> {
+    let (settings, documents, ledger) = stores().await?;
+    let users = Users::new(&documents, &ledger, &settings.policy, &HOST);
+    let session = call.body.session_id;
+    let heard = users.heartbeat(&call.user, session, &call.mark).await?;
+    Answer::ok(&HeartbeatAnswer::from(&heard))
+}
+
+async fn end(call: Call<EndBody>) -> Result<Answer, Problem> {
+    let (settings, documents, ledger) = stores().await?;
+    let users = Users::new(&documents, &ledger, &settings.policy, &HOST);
+    let EndBody { session_id, reason } = call.body;
+    let reason = reason.unwrap_or_default().into();
+    let stopped = users
+        .end(&call.user, session_id, reason, &call.mark)
+        .await?;
+    Answer::ok(&EndAnswer::from(&stopped))
+}
+
+async fn stores() -> Result<(&'static Settings, KeyValue, Ledger), Problem> {
+    Ok((
+        Settings::load().await?,
+        KeyValue::open()?,
+        talktime_spin::ledger(),
+    ))
 }

@@ -1,5 +1,5 @@
-//! The usage elements, the client modules, the practice page and the operator's page: files, and nothing but them. This
-//! component has no store, no secret and no network.
+//! The usage elements, the client modules, the practice page, the operator's page and the `OpenAPI` document: files, and
+//! nothing but them. This component has no store, no secret and no network.
 
 mod assets;
 mod policy;
@@ -12,8 +12,10 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use spin_sdk::http::{IntoResponse, Request};
+use talktime_http::Verb::Get;
 use talktime_http::log::Client;
-use talktime_http::{Answer, Code, Problem, in_one_write, respond};
+use talktime_http::{Answer, Code, Problem, Response, Service, in_one_write, respond};
+use talktime_wire::openapi;
 
 /// On every answer, refusals included, beside what answers of all components have.
 const SECURITY_HEADERS: [(&str, &str); 2] = [
@@ -24,9 +26,20 @@ const SECURITY_HEADERS: [(&str, &str); 2] = [
     ("cross-origin-opener-policy", "same-origin"),
 ];
 
+/// What lies below `/api` is answered as the API is: by its rules for browsers, and without the headers of pages.
+static API: Service<()> = Service::new(&[(Get, "/api/openapi.json", ())]).for_browsers();
+
 /// Answers a request. Only as wasm is it the entry point: natively its exported name would not link.
 #[cfg_attr(target_family = "wasm", spin_sdk::http_service)]
 pub async fn handle(request: Request) -> impl IntoResponse {
+    if request.uri().path().starts_with("/api/") {
+        let document = Answer::bytes("application/json", openapi::DOCUMENT);
+        return API.serve(request, async |(), _| Ok(document)).await;
+    }
+    page(&request).await
+}
+
+async fn page(request: &Request) -> Response {
     let outcome = route(request.method(), request.uri().path(), request.headers());
     let mut response = respond(
         outcome,

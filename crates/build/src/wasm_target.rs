@@ -37,7 +37,7 @@ pub fn ensure(folder: &Path) -> Result<(), BuildError> {
              from https://rustup.rs and run `rustup target add {TARGET}`"
         ),
     };
-    Err(BuildError::Toolchain(message))
+    Err(BuildError(message))
 }
 
 /// The toolchain in use has the target's library, whoever put it there.
@@ -67,5 +67,5 @@ fn is_there(folder: &Path) -> Result<bool, BuildError> {
             )
         }
     };
-    Err(BuildError::Toolchain(message))
+    Err(BuildError(message))
 }

@@ -19,7 +19,6 @@ pub enum HostError {
     /// The manifest is not TOML, or not a Spin manifest of version 2.
     #[error("{path}{line}: {message}\nCorrect that line of the manifest, and try again", line = line_suffix(*.line))]
     ManifestInvalid {
-        /// The manifest.
         path: PathBuf,
         /// The line, counted from 1, when it is known.
         line: Option<usize>,
@@ -28,7 +27,7 @@ pub enum HostError {
     },
     /// A component's wasm file is not there.
     #[error(
-        "component `{component}` has no wasm file at {path}\nBuild it first: drop --no-build, or run `talktime-host build`"
+        "component `{component}` has no wasm file at {path}\nBuild it first: drop --no-build, or run `cargo build-components`"
     )]
     WasmMissing {
         /// The component's name in the manifest.

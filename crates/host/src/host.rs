@@ -96,7 +96,6 @@ impl Host {
     }
 
     /// The routes as the manifest has them, each with its component.
-    #[must_use]
     pub fn routes(&self) -> Vec<(String, String)> {
         self.0.app.router.all()
     }

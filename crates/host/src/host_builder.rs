@@ -41,6 +41,7 @@ use crate::{
         instances::HttpInstances,
     },
     testbench::{
+        chance::Chance,
         clock::Clock,
         faults::{FaultPoint, Faults},
     },
@@ -54,6 +55,7 @@ pub struct HostBuilder {
     storage: Storage,
     behaviour: KvBehaviour,
     clock: Clock,
+    chance: Chance,
     faults: Option<Arc<dyn Faults>>,
     verbose: bool,
     print_guest_output: bool,
@@ -73,6 +75,7 @@ impl HostBuilder {
             storage: Storage::Memory,
             behaviour: KvBehaviour::default(),
             clock: Clock::System,
+            chance: Chance::System,
             faults: None,
             verbose: false,
             print_guest_output: false,
@@ -81,7 +84,6 @@ impl HostBuilder {
     }
 
     /// The manifest that the host is built from.
-    #[must_use]
     pub fn manifest(&self) -> &Manifest {
         &self.manifest
     }
@@ -105,7 +107,6 @@ impl HostBuilder {
     }
 
     /// The value that a provider gives this variable so far, if any.
-    #[must_use]
     pub fn provided(&self, name: &str) -> Option<&str> {
         self.overrides
             .get(name)
@@ -131,6 +132,13 @@ impl HostBuilder {
     #[must_use]
     pub fn clock(mut self, clock: Clock) -> Self {
         self.clock = clock;
+        self
+    }
+
+    /// Draws the guests' random numbers from a seed, the secure ones too: for tests that are to be played again.
+    #[must_use]
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.chance = Chance::seeded(seed);
         self
     }
 
@@ -187,6 +195,7 @@ impl HostBuilder {
             files,
             key_value: KeyValue::new(connection, self.behaviour),
             clock: self.clock,
+            chance: self.chance,
             logs: Logs::new(self.print_guest_output),
             stopping: AtomicBool::new(false),
         });

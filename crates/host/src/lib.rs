@@ -10,14 +10,13 @@
 //! faults) → `data`, `manifest::variables`, or the network.
 //!
 //! **Invariant**: what the manifest does not grant, no guest gets; the check is at the call, in `guest`.
-//! **Invariant**: nothing here knows about minutes, plans or users, except `demo`, which prints commands for people.
+//! **Invariant**: nothing here knows about minutes, plans or users.
 
 #![allow(clippy::doc_markdown, reason = "SQLite is a name, not code")]
 
 mod bindings;
 pub mod build_components;
 mod data;
-pub mod demo;
 mod error;
 mod guest;
 mod host;

@@ -119,9 +119,7 @@ pub struct BuildConfig {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(untagged)]
 pub enum Commands {
-    /// One.
     Single(String),
-    /// Several.
     Multiple(Vec<String>),
 }
 
@@ -251,7 +249,6 @@ impl Manifest {
     }
 
     /// Where a component's wasm file is.
-    #[must_use]
     pub fn wasm_path(&self, component: &ComponentConfig) -> PathBuf {
         self.folder.join(&component.source)
     }

@@ -141,9 +141,9 @@ mod tests {
     use http_body_util::{Full, StreamBody};
     use serde::Deserialize;
     use talktime_usage::UserId;
+    use talktime_wire::problem::Code;
 
     use super::*;
-    use crate::problem::Code;
 
     #[derive(Debug, PartialEq, Deserialize, Default)]
     #[serde(rename_all = "camelCase")]

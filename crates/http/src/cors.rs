@@ -51,7 +51,6 @@ impl Cors {
 
     /// Whether a request is a browser's question before the real request. It is answered before anything else, because
     /// it carries no credentials.
-    #[must_use]
     pub fn is_preflight(method: &Method, headers: &HeaderMap) -> bool {
         method == Method::OPTIONS
             && headers.contains_key(ORIGIN)
@@ -59,7 +58,6 @@ impl Cors {
     }
 
     /// The headers that every answer to this request carries, refusals too.
-    #[must_use]
     pub fn headers(&self, request: &HeaderMap) -> HeaderMap {
         let mut headers = HeaderMap::from_iter([(VARY, HeaderValue::from_static("Origin"))]);
         if let Some(origin) = self.allowed(request) {
@@ -77,7 +75,6 @@ impl Cors {
     }
 
     /// What the answer to a preflight carries on top of [`Cors::headers`].
-    #[must_use]
     pub fn preflight_headers(&self, request: &HeaderMap) -> HeaderMap {
         if self.allowed(request).is_none() {
             return HeaderMap::new();
@@ -99,7 +96,6 @@ impl Cors {
     }
 
     /// Whether the request comes from a page of one of the origins.
-    #[must_use]
     pub fn allows(&self, request: &HeaderMap) -> bool {
         self.allowed(request).is_some()
     }

@@ -27,7 +27,6 @@ impl CookieUse {
     /// For a request of that method and target. `cors` are the origins that are as good as our own, where there are any.
     ///
     /// Reading is always allowed: a page of another site is not shown the answer.
-    #[must_use]
     pub fn of(cors: Option<&Cors>, method: &Method, target: &Uri, headers: &HeaderMap) -> Self {
         let reads = method == Method::GET || method == Method::HEAD;
         let is_ours = || {

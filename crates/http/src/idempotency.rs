@@ -2,55 +2,69 @@
 
 use std::collections::BTreeMap;
 
-use http::HeaderMap;
+use bytes::Bytes;
+use http::HeaderValue;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use talktime_usage::{Fingerprint, UserId, WriteId};
+use talktime_spin::HOST;
+use talktime_store::{Environment, WriteMark};
+use talktime_usage::{Fingerprint, Repeat, UserId, WriteId};
+use talktime_wire::problem::Code;
 
 use crate::body::parse_json;
-use crate::problem::{Code, Problem};
+use crate::problem::Problem;
 
 /// The header that makes a retry safe.
-pub const HEADER: &str = "idempotency-key";
+pub(crate) const HEADER: &str = "idempotency-key";
 
 /// The most characters that a key may have.
 const KEY_CHARACTERS_MAX: usize = 128;
 /// 128 bits of a digest: nobody finds two keys with the same mark.
 const DIGEST_CHARACTERS: usize = 32;
 
-/// The mark of the write that a request asks for. A key counts for its route and its user alone.
-///
-/// # Errors
-/// 400 when the key has another form than 1 to 128 printable ASCII characters, bare or as a quoted string (the form
-/// of the IETF's draft).
-pub fn write_id(headers: &HeaderMap, route: &str, user: &UserId) -> Result<WriteId, Problem> {
-    let mut values = headers.get_all(HEADER).iter();
-    let Some(value) = values.next() else {
-        return random_write_id();
-    };
-    let invalid = || {
-        Problem::new(
-            Code::IdempotencyKeyInvalid,
-            format!(
-                "Idempotency-Key must have 1 to {KEY_CHARACTERS_MAX} printable ASCII characters"
-            ),
-        )
-    };
-    if values.next().is_some() {
-        return Err(invalid());
-    }
-    let key = value
-        .to_str()
-        .ok()
-        .and_then(unquoted)
-        .filter(|key| (1..=KEY_CHARACTERS_MAX).contains(&key.len()))
-        .filter(|key| key.bytes().all(|byte| matches!(byte, b' '..=b'~')))
-        .ok_or_else(invalid)?;
-    Ok(write_id_from(&[route, user.as_str(), &key]))
+/// What makes a retry known.
+pub(crate) struct Idempotency {
+    /// The values of the header.
+    pub(crate) keys: Vec<HeaderValue>,
+    /// The route's path, as the table has it.
+    pub(crate) route: &'static str,
+    /// By it another request with the same key is known.
+    pub(crate) body: Bytes,
 }
 
-/// A mark that is the same for the same parts, such as the id of a webhook's event.
-#[must_use]
+impl Idempotency {
+    /// The mark of the write that the request asks for. A key counts for its route and its user alone.
+    ///
+    /// # Errors
+    /// 400 when the key has another form than 1 to 128 printable ASCII characters, bare or as a quoted string (the form
+    /// of the IETF's draft).
+    pub(crate) fn mark(&self, user: &UserId) -> Result<WriteMark, Problem> {
+        let value = match self.keys.as_slice() {
+            [] => return Ok(WriteMark::Once(WriteId::from_bits(HOST.random()))),
+            [value] => Some(value),
+            _ => None,
+        };
+        let key = value
+            .and_then(|value| value.to_str().ok())
+            .and_then(unquoted)
+            .filter(|key| (1..=KEY_CHARACTERS_MAX).contains(&key.len()))
+            .filter(|key| key.bytes().all(|byte| matches!(byte, b' '..=b'~')))
+            .ok_or_else(|| {
+                Problem::new(
+                    Code::IdempotencyKeyInvalid,
+                    format!(
+                        "Idempotency-Key must have 1 to {KEY_CHARACTERS_MAX} printable ASCII characters"
+                    ),
+                )
+            })?;
+        Ok(WriteMark::Repeatable(Repeat {
+            id: write_id_from(&[self.route, user.as_str(), &key]),
+            fingerprint: Some(fingerprint(&self.body)),
+        }))
+    }
+}
+
+/// A mark that is the same for the same parts, such as the id of an event.
 pub fn write_id_from(parts: &[&str]) -> WriteId {
     let mut hash = Sha256::new();
     for part in parts {
@@ -58,13 +72,19 @@ pub fn write_id_from(parts: &[&str]) -> WriteId {
         hash.update((part.len() as u64).to_be_bytes());
         hash.update(part);
     }
-    hexadecimal(&digits(hash))
+    let mut digits = format!("{:x}", hash.finalize());
+    digits.truncate(DIGEST_CHARACTERS);
+    hexadecimal(&digits)
+}
+
+#[expect(clippy::expect_used, reason = "32 hexadecimal digits are always an id")]
+fn hexadecimal(digits: &str) -> WriteId {
+    WriteId::parse(digits).expect("hexadecimal digits")
 }
 
 /// What tells a request from another one with the same key: what its body says, however it is written. A retry may be
 /// written anew, with other spaces or its fields in another order.
-#[must_use]
-pub fn fingerprint(body: &[u8]) -> Fingerprint {
+fn fingerprint(body: &[u8]) -> Fingerprint {
     let written = match parse_json::<BTreeMap<String, Value>>(body) {
         Ok(fields) => serde_json::to_vec(&fields).unwrap_or_default(),
         Err(_) => body.to_vec(),
@@ -72,30 +92,6 @@ pub fn fingerprint(body: &[u8]) -> Fingerprint {
     let digest = Sha256::digest(written);
     let leading = digest.iter().take(16);
     Fingerprint::from_digest(leading.fold(0, |bits, byte| (bits << 8) | u128::from(*byte)))
-}
-
-fn digits(hash: Sha256) -> String {
-    let mut digits = format!("{:x}", hash.finalize());
-    digits.truncate(DIGEST_CHARACTERS);
-    digits
-}
-
-/// A mark that no other write has.
-///
-/// # Errors
-/// 500 when the host gives no random numbers.
-pub fn random_write_id() -> Result<WriteId, Problem> {
-    let random = getrandom::u64()
-        .map_err(|error| Problem::internal(format!("no random number: {error}")))?;
-    Ok(hexadecimal(&format!("{random:016x}")))
-}
-
-#[expect(
-    clippy::expect_used,
-    reason = "1 to 128 hexadecimal digits are always an id"
-)]
-fn hexadecimal(digits: &str) -> WriteId {
-    WriteId::parse(digits).expect("hexadecimal digits")
 }
 
 /// The text of a quoted string (RFC 8941, section 3.3.3), or the bare text.
@@ -120,17 +116,27 @@ fn unquoted(text: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderValue;
-
     use super::*;
 
-    fn outcome(route: &str, user: &str, key: &[u8]) -> Result<String, Code> {
-        let mut headers = HeaderMap::new();
-        headers.insert(HEADER, HeaderValue::from_bytes(key).expect("a header"));
-        let user = UserId::parse(user).expect("a user");
-        write_id(&headers, route, &user)
-            .map(|id| id.as_str().to_owned())
-            .map_err(|problem| problem.code())
+    fn mark(route: &'static str, user: &str, keys: &[&[u8]]) -> Result<WriteMark, Problem> {
+        let keys = keys.iter().map(|key| HeaderValue::from_bytes(key));
+        let idempotency = Idempotency {
+            keys: keys.collect::<Result<_, _>>().expect("headers"),
+            route,
+            body: Bytes::new(),
+        };
+        idempotency.mark(&UserId::parse(user).expect("a user"))
+    }
+
+    fn outcome(route: &'static str, user: &str, key: &[u8]) -> Result<String, Code> {
+        match mark(route, user, &[key]) {
+            Ok(WriteMark::Repeatable(Repeat { id, fingerprint })) => {
+                assert!(fingerprint.is_some(), "another body is another request");
+                Ok(id.as_str().to_owned())
+            }
+            Ok(WriteMark::Once(id)) => panic!("a key is not heard, but {id} drawn"),
+            Err(problem) => Err(problem.code()),
+        }
     }
 
     #[test]
@@ -220,14 +226,13 @@ mod tests {
 
     #[test]
     fn two_keys_are_none_and_no_key_is_random() {
-        let user = UserId::parse("ada").expect("a user");
-        let mut headers = HeaderMap::new();
-        let one = write_id(&headers, "/start", &user).expect("random");
-        let two = write_id(&headers, "/start", &user).expect("random");
+        let drawn = || match mark("/start", "ada", &[]) {
+            Ok(WriteMark::Once(id)) => id,
+            other => panic!("no mark of its own: {other:?}"),
+        };
+        let (one, two) = (drawn(), drawn());
         assert_eq!(one.as_str().len(), 16);
         assert_ne!(one, two);
-        headers.append(HEADER, HeaderValue::from_static("a"));
-        headers.append(HEADER, HeaderValue::from_static("a"));
-        assert!(write_id(&headers, "/start", &user).is_err());
+        assert!(mark("/start", "ada", &[b"a", b"a"]).is_err());
     }
 }

@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue};
 use talktime_spin::now;
-use talktime_usage::Instant;
+use talktime_usage::Timestamp;
+use talktime_wire::problem::Code;
 
-use crate::problem::{Code, Problem};
+use crate::problem::Problem;
 
 /// The header in which Spin says who has connected: the client, or the last proxy before us. It is for the log alone;
 /// nothing is decided by it.
@@ -25,7 +26,7 @@ const REASONS_MAX: usize = 64;
 /// How many lines a reason has had.
 #[derive(Debug)]
 struct Count {
-    since: Instant,
+    since: Timestamp,
     written: u32,
     left_out: u32,
 }
@@ -40,7 +41,7 @@ impl Lines {
     }
 
     /// Whether one more line of that reason may be written, and how many were left out before it.
-    fn admit(&mut self, reason: &str, bound: Bound, now: Instant) -> Option<u32> {
+    fn admit(&mut self, reason: &str, bound: Bound, now: Timestamp) -> Option<u32> {
         let is_known = self.0.contains_key(reason) || self.0.len() < REASONS_MAX;
         let reason = if is_known { reason } else { "" };
         let count = self.0.entry(reason.to_owned()).or_insert(Count {
@@ -111,7 +112,7 @@ pub(crate) fn refusal(problem: &Problem, route: &str, client: &Client) {
         Code::Misconfigured => Bound::Once,
         // What a caller cannot cause at will.
         _ => {
-            eprintln!("{line}");
+            write(&line);
             return;
         }
     };
@@ -126,14 +127,19 @@ pub(crate) fn refusal(problem: &Problem, route: &str, client: &Client) {
         0 => String::new(),
         left_out => format!(" (and {left_out} before it)"),
     };
-    eprintln!("{line}{client}{more}");
+    write(&format!("{line}{client}{more}"));
 }
 
 /// Writes a line, once for each instance.
 pub fn once(line: &str) {
     if admit(line, Bound::Once).is_some() {
-        eprintln!("{line}");
+        write(line);
     }
+}
+
+/// The only way from this crate to the log. No line names a user: whoever is meant has a pseudonym there.
+fn write(line: &str) {
+    eprintln!("{line}");
 }
 
 fn admit(reason: &str, bound: Bound) -> Option<u32> {
@@ -145,8 +151,8 @@ fn admit(reason: &str, bound: Bound) -> Option<u32> {
 mod tests {
     use super::*;
 
-    fn at(second: i64) -> Instant {
-        Instant::from_unix_seconds(1_000_000 + second)
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_unix_seconds(1_000_000 + second)
     }
 
     #[test]

@@ -15,7 +15,6 @@ pub struct Origin {
 impl Origin {
     /// Reads a text that is an origin and nothing more; `None` for one with a path, a user, a wildcard or a character
     /// that no host's name has.
-    #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let uri: Uri = text.parse().ok()?;
         let (scheme, authority) = (uri.scheme_str()?, uri.authority()?);
@@ -47,14 +46,11 @@ impl Origin {
         Some(Self { scheme, authority })
     }
 
-    /// The scheme.
-    #[must_use]
     pub fn scheme(&self) -> &str {
         &self.scheme
     }
 
     /// The same place by `WebSocket`, where the scheme is a web server's.
-    #[must_use]
     pub fn socket(&self) -> Option<Self> {
         let scheme = match self.scheme.as_str() {
             "https" => "wss",

@@ -1,53 +1,17 @@
-//! Refusals: RFC 9457 problem details with two more members, `code` for programs and `error` for people.
+//! Refusals, as a component gives them.
 //!
 //! A [`Problem`] has two faces. The caller sees [`ProblemDetails`] and the headers; the log gets the internal message,
 //! if there is one. Nothing internal ever crosses over.
 
-use std::collections::BTreeMap;
 use std::fmt::{self, Display};
 use std::time::Duration;
 
 use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
-use serde_json::Value;
-use talktime_usage::{Seconds, SessionId};
-use utoipa::ToSchema;
-
 use talktime_spin::Misconfigured;
-
-mod code;
-
-pub use code::Code;
-
-/// A refusal as the caller sees it, `application/problem+json`.
-#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct ProblemDetails {
-    /// `urn:talktime:problem:` and the code.
-    #[serde(rename = "type")]
-    pub kind: String,
-    /// What the code means in general.
-    pub title: &'static str,
-    /// The HTTP status again.
-    pub status: u16,
-    /// More about this one occurrence.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub detail: Option<String>,
-    /// The stable name of the reason.
-    pub code: Code,
-    /// A sentence for people.
-    pub error: String,
-    /// With `invalid_field`: the field.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub field: Option<String>,
-    /// With `session_active`: the session that runs.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub session_id: Option<SessionId>,
-    /// Members that only some refusals have.
-    #[serde(flatten)]
-    pub members: BTreeMap<&'static str, Value>,
-}
+use talktime_usage::{Seconds, SessionId};
+use talktime_wire::problem::{Code, ProblemDetails};
 
 /// A refusal: what the caller is told, and what only the log is told. Boxed, so that a `Result` stays small.
 #[derive(Clone, Debug, PartialEq)]
@@ -64,17 +28,7 @@ impl Problem {
     /// A refusal with a sentence for people: what happened and what to do next, without a period.
     pub fn new(code: Code, error: impl Into<String>) -> Self {
         Self(Box::new(Parts {
-            details: ProblemDetails {
-                kind: format!("urn:talktime:problem:{}", code.as_str()),
-                title: code.title(),
-                status: code.status().as_u16(),
-                detail: None,
-                code,
-                error: error.into(),
-                field: None,
-                session_id: None,
-                members: BTreeMap::new(),
-            },
+            details: ProblemDetails::new(code, error),
             headers: Vec::new(),
             internal: None,
         }))
@@ -115,32 +69,26 @@ impl Problem {
         self
     }
 
-    /// The reason.
-    #[must_use]
     pub fn code(&self) -> Code {
         self.0.details.code
     }
 
     /// The HTTP status.
-    #[must_use]
     pub fn status(&self) -> StatusCode {
         self.code().status()
     }
 
     /// What the caller sees.
-    #[must_use]
     pub fn details(&self) -> &ProblemDetails {
         &self.0.details
     }
 
     /// The headers that it adds to the answer.
-    #[must_use]
     pub fn headers(&self) -> &[(HeaderName, HeaderValue)] {
         &self.0.headers
     }
 
     /// The line for the log, if this refusal is worth one: on one line, whatever the message holds.
-    #[must_use]
     pub fn log_line(&self) -> Option<String> {
         let message = self.0.internal.as_deref()?;
         let message: String = message
@@ -341,6 +289,8 @@ impl Display for Problem {
 }
 
 impl std::error::Error for Problem {}
+
+mod failures;
 
 #[cfg(test)]
 mod tests;

@@ -3,8 +3,9 @@
 use http::header::ALLOW;
 use http::{HeaderValue, Method};
 use percent_encoding::percent_decode_str;
+use talktime_wire::problem::Code;
 
-use crate::problem::{Code, Problem};
+use crate::problem::Problem;
 
 /// What a route does: reads, or changes something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

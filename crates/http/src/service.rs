@@ -112,10 +112,10 @@ mod tests {
     use http_body_util::{BodyExt, Full};
     use serde::Deserialize;
     use serde_json::json;
-    use talktime_usage::Instant;
+    use talktime_usage::Timestamp;
 
     use super::*;
-    use crate::authentication::{AuthSettings, Authenticator};
+    use crate::auth::{AuthSettings, Authenticator};
     use crate::routes::Verb;
 
     const SECRET: &str = "s3cret-of-the-tests-0123456789ab";
@@ -142,11 +142,11 @@ mod tests {
         minutes: u32,
     }
 
-    async fn handler(route: Route, mut request: Request) -> Result<Answer, Problem> {
+    async fn handler(route: Route, request: Request) -> Result<Answer, Problem> {
         match route {
-            Route::Read => Answer::ok(&json!({"id": request.path_id(), "route": request.route()})),
+            Route::Read => Answer::ok(&json!({"id": request.path_id(), "route": request.pattern})),
             Route::Write => {
-                let body: Body = request.json().await?;
+                let (body, _) = request.json::<Body>().await?;
                 Answer::json(StatusCode::CREATED, &json!({ "minutes": body.minutes }))
             }
             Route::Fail => Err(Problem::internal("the secret is hunter2")),
@@ -158,7 +158,7 @@ mod tests {
                     ..AuthSettings::default()
                 };
                 let authenticator = Authenticator::from_settings(&settings)?;
-                let user = request.user_by(&authenticator, Instant::from_unix_seconds(0))?;
+                let user = request.user_by(&authenticator, Timestamp::from_unix_seconds(0))?;
                 Answer::ok(&json!({ "user": user.as_str() }))
             }
         }

@@ -5,10 +5,9 @@ use std::sync::OnceLock;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use talktime_store::Environment;
-use talktime_usage::{Instant, SessionId};
-use uuid::{NoContext, Timestamp, Uuid};
+use talktime_usage::{SessionId, Timestamp};
+use uuid::{NoContext, Uuid};
 
-/// The host.
 #[derive(Clone, Copy, Debug)]
 pub struct Host;
 
@@ -16,7 +15,7 @@ pub struct Host;
 pub static HOST: Host = Host;
 
 impl Environment for Host {
-    fn now(&self) -> Instant {
+    fn now(&self) -> Timestamp {
         now()
     }
 
@@ -35,22 +34,20 @@ impl Environment for Host {
 }
 
 /// The time now, by the host's wall clock. What decides anything takes the time as an argument.
-#[must_use]
-pub fn now() -> Instant {
-    // A clock before 1970 or after 9999 reads as the nearest time that an `Instant` has.
+pub fn now() -> Timestamp {
+    // A clock before 1970 or after 9999 reads as the nearest time that an `Timestamp` has.
     let elapsed = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();
-    Instant::from_unix_millis(0).plus(elapsed)
+    Timestamp::from_unix_millis(0).plus(elapsed)
 }
 
 /// An id for a session that starts now: of version 7, so that ids sort by time.
-#[must_use]
-pub fn session_id(now: Instant) -> SessionId {
-    // No `Instant` is before 1970 by a clock of the host.
+pub fn session_id(now: Timestamp) -> SessionId {
+    // No `Timestamp` is before 1970 by a clock of the host.
     let seconds = u64::try_from(now.unix_seconds()).unwrap_or_default();
     let millis = u32::try_from(now.unix_millis().rem_euclid(1_000)).unwrap_or_default();
-    let time = Timestamp::from_unix(NoContext, seconds, millis * 1_000_000);
+    let time = uuid::Timestamp::from_unix(NoContext, seconds, millis * 1_000_000);
     SessionId::new(Uuid::new_v7(time))
 }
 

@@ -91,7 +91,6 @@ pub struct KeyValue {
 
 impl KeyValue {
     /// How many users one sweep of this instance may change: most swaps that are left, if it serves nothing else.
-    #[must_use]
     pub fn swaps_for_sweep(&self, serves: Serves) -> u32 {
         let reserve = match serves {
             Serves::SweepsOnly => RESERVE_ALONE,

@@ -80,7 +80,6 @@ impl Settings {
     }
 
     /// What a sweep is to do that may change so many users.
-    #[must_use]
     pub fn sweep_order(&self, changed_max: u32, force: bool) -> SweepOrder {
         SweepOrder {
             batch: self.sweep_batch,

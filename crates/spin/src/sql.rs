@@ -13,7 +13,6 @@ use crate::environment::HOST;
 pub type Ledger = SqlLedger<SqlConnection>;
 
 /// The ledger in the database `default`.
-#[must_use]
 pub fn ledger() -> Ledger {
     SqlLedger::new(SqlConnection::default(), &HOST)
 }

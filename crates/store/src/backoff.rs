@@ -6,7 +6,6 @@ use crate::environment::Environment;
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 
 /// The waits of a writer that lost a race for a document: ten tries within about a second.
-#[must_use]
 pub fn contended(environment: &dyn Environment) -> ExponentialBackoff {
     waits(
         environment,
@@ -17,7 +16,6 @@ pub fn contended(environment: &dyn Environment) -> ExponentialBackoff {
 }
 
 /// The waits for the one who creates a user to have done it: longer than a healthy one takes, shorter than clients wait.
-#[must_use]
 pub fn creation(environment: &dyn Environment) -> ExponentialBackoff {
     waits(
         environment,
@@ -28,7 +26,6 @@ pub fn creation(environment: &dyn Environment) -> ExponentialBackoff {
 }
 
 /// The waits between tries of a locked or overloaded store.
-#[must_use]
 pub fn locked(environment: &dyn Environment) -> ExponentialBackoff {
     waits(
         environment,

@@ -1,7 +1,7 @@
 //! Who creates a user's document. The key-value store does not decide it, since Spin's `SQLite` store replaces
 //! unconditionally where nothing was read; a lease on the user's row in the ledger does.
 
-use talktime_usage::{Instant, WriteId};
+use talktime_usage::{Timestamp, WriteId};
 
 use crate::backoff;
 use crate::documents::Documents;
@@ -17,7 +17,7 @@ impl<D: Documents, L: Ledger> Users<'_, D, L> {
         &self,
         request: &Request<'_>,
         write: &WriteId,
-    ) -> Result<Option<(D::Claim, Instant)>, StoreError> {
+    ) -> Result<Option<(D::Claim, Timestamp)>, StoreError> {
         let user = request.user;
         let mut waits = backoff::creation(self.environment);
         loop {
@@ -60,7 +60,7 @@ impl<D: Documents, L: Ledger> Users<'_, D, L> {
 
     /// Says so where a creator was held up between its last look at the lease and its swap for so long that another may
     /// have created the user meanwhile: nothing can keep the later of them from replacing what the earlier one wrote.
-    pub(crate) async fn check_creation(&self, request: &Request<'_>, until: Instant) {
+    pub(crate) async fn check_creation(&self, request: &Request<'_>, until: Timestamp) {
         let user = request.user;
         let now = self.now();
         if now < until {

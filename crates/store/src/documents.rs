@@ -7,9 +7,7 @@ use crate::error::StoreError;
 /// What a call does to the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
-    /// It reads.
     Read,
-    /// It swaps.
     Write,
 }
 

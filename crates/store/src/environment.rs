@@ -3,20 +3,18 @@
 use std::pin::Pin;
 use std::time::Duration;
 
-use talktime_usage::Instant;
+use talktime_usage::Timestamp;
 
 /// Clocks and chance. Tests have their own.
 pub trait Environment {
     /// The time by the wall clock, which operators and time servers set.
-    fn now(&self) -> Instant;
+    fn now(&self) -> Timestamp;
 
     /// The time that has passed since some moment, by a clock that nobody sets.
     fn elapsed(&self) -> Duration;
 
-    /// Waits.
     fn wait(&self, span: Duration) -> Pin<Box<dyn Future<Output = ()> + '_>>;
 
-    /// Random bits.
     fn random(&self) -> u64;
 }
 
@@ -32,7 +30,6 @@ impl Deadline {
     }
 
     /// Whether it has come.
-    #[must_use]
     pub fn is_over(self, environment: &dyn Environment) -> bool {
         environment.elapsed() >= self.0
     }

@@ -1,8 +1,8 @@
 //! What the ledger knows of a user, for whoever misses the document or holds an older one.
 
-use talktime_usage::ledger::SessionEnd;
-use talktime_usage::restore::PeriodFacts;
-use talktime_usage::{Instant, LedgerFacts, Period, SessionId, SessionRow, Topic, UserId};
+use talktime_usage::PeriodFacts;
+use talktime_usage::SessionEnd;
+use talktime_usage::{LedgerFacts, Period, SessionId, SessionRow, Timestamp, Topic, UserId};
 
 use crate::error::StoreError;
 use crate::sql::{
@@ -19,7 +19,7 @@ impl<C: Sql> SqlLedger<C> {
         &self,
         user: &UserId,
         session: Option<SessionId>,
-        now: Instant,
+        now: Timestamp,
     ) -> Result<Option<LedgerFacts>, StoreError> {
         let rows = self
             .query(
@@ -51,6 +51,7 @@ impl<C: Sql> SqlLedger<C> {
             .await?;
         Ok(Some(LedgerFacts {
             alarm_at: optional_instant(row, 0)?,
+            // `NULL` of a user without periods: any state is newer.
             version: optional(row, 1)?.unwrap_or(0),
             period: optional_text(row, 2)?
                 .map(|id| period(id, row))

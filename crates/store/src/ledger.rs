@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use talktime_usage::alarm::Alarm;
-use talktime_usage::{Instant, LedgerFacts, LedgerWrite, SessionId, State, UserId, WriteId};
+use talktime_usage::Alarm;
+use talktime_usage::{LedgerFacts, LedgerWrite, SessionId, State, Timestamp, UserId, WriteId};
 
 use crate::error::StoreError;
 use crate::sweep_clock::SweepClock;
@@ -17,7 +17,6 @@ pub const SWEEP_LEASE: Duration = Duration::from_secs(30);
 /// An alarm that a sweep has claimed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DueAlarm {
-    /// Whose.
     pub user: UserId,
     /// The mark of whoever set it: if it is another by the time that the sweep is done, a newer alarm was set.
     pub token: Option<String>,
@@ -28,10 +27,9 @@ pub struct DueAlarm {
 /// Alarms that a sweep has claimed at once.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Claimed {
-    /// The alarms.
     pub alarms: Vec<DueAlarm>,
     /// Until when nobody else claims them.
-    pub until: Option<Instant>,
+    pub until: Option<Timestamp>,
     /// Rows of `users` whose id is none. They are put off, for an operator to look at.
     pub unreadable: u64,
 }
@@ -68,7 +66,6 @@ impl DueAlarm {
     }
 }
 
-/// The ledger.
 pub trait Ledger {
     /// Asks to be the one who creates the user's document, and sets the alarm for this write. Exactly one creator is told
     /// until when it holds the lease of [`SEEDING_LEASE`], again when it asks again; the others get `None` until that is
@@ -78,16 +75,16 @@ pub trait Ledger {
         user: &UserId,
         creator: &str,
         write: &str,
-        now: Instant,
-        alarm_at: Instant,
-    ) -> impl Future<Output = Result<Option<Instant>, StoreError>>;
+        now: Timestamp,
+        alarm_at: Timestamp,
+    ) -> impl Future<Output = Result<Option<Timestamp>, StoreError>>;
 
     /// Whether nobody has asked to create the user since this caller did.
     fn is_creator(
         &self,
         user: &UserId,
         creator: &str,
-        now: Instant,
+        now: Timestamp,
     ) -> impl Future<Output = Result<bool, StoreError>>;
 
     /// What is known of a user, and of this session of his among others; `None` of one never heard of.
@@ -95,7 +92,7 @@ pub trait Ledger {
         &self,
         user: &UserId,
         session: Option<SessionId>,
-        now: Instant,
+        now: Timestamp,
     ) -> impl Future<Output = Result<Option<LedgerFacts>, StoreError>>;
 
     /// Makes the user's alarm fire at `at` or earlier.
@@ -103,8 +100,8 @@ pub trait Ledger {
         &self,
         user: &UserId,
         token: &str,
-        now: Instant,
-        at: Instant,
+        now: Timestamp,
+        at: Timestamp,
     ) -> impl Future<Output = Result<(), StoreError>>;
 
     /// Inserts rows or brings them up to date, each by one statement that an older row cannot undo. A row that cannot be
@@ -113,13 +110,13 @@ pub trait Ledger {
         &self,
         user: &UserId,
         rows: &[LedgerWrite],
-        now: Instant,
+        now: Timestamp,
     ) -> impl Future<Output = Result<Written, StoreError>>;
 
     /// Claims up to `most` alarms that are due, for [`SWEEP_LEASE`]: first those that somebody waits for.
     fn claim_due(
         &self,
-        now: Instant,
+        now: Timestamp,
         most: u32,
     ) -> impl Future<Output = Result<Claimed, StoreError>>;
 
@@ -127,8 +124,8 @@ pub trait Ledger {
     fn hand_back(
         &self,
         alarms: &[DueAlarm],
-        until: Instant,
-        now: Instant,
+        until: Timestamp,
+        now: Timestamp,
     ) -> impl Future<Output = Result<(), StoreError>>;
 
     /// Ends a claim: the alarm is set to `next` with the mark of the sweep, unless a newer one was set meanwhile.
@@ -137,38 +134,38 @@ pub trait Ledger {
         alarm: &DueAlarm,
         sweep: &WriteId,
         next: Option<Alarm>,
-        now: Instant,
+        now: Timestamp,
     ) -> impl Future<Output = Result<(), StoreError>>;
 
     /// Ends a claim whose work failed: the alarm is tried again at `next`, and the failure counted.
     fn retry_alarm(
         &self,
         alarm: &DueAlarm,
-        next: Instant,
-        now: Instant,
+        next: Timestamp,
+        now: Timestamp,
     ) -> impl Future<Output = Result<(), StoreError>>;
 
     /// How many alarms are due, claimed ones included.
-    fn count_due(&self, now: Instant) -> impl Future<Output = Result<u64, StoreError>>;
+    fn count_due(&self, now: Timestamp) -> impl Future<Output = Result<u64, StoreError>>;
 
     /// What sweeps know of the time; `None` before the first.
     fn sweep_clock(
         &self,
-        now: Instant,
+        now: Timestamp,
     ) -> impl Future<Output = Result<Option<SweepClock>, StoreError>>;
 
     /// Keeps what this sweep knows of the time.
     fn set_sweep_clock(
         &self,
         clock: SweepClock,
-        now: Instant,
+        now: Timestamp,
     ) -> impl Future<Output = Result<(), StoreError>>;
 
     /// Deletes up to `most` rows of each kind that were final before `before`, and says how many went.
     fn prune(
         &self,
-        before: Instant,
+        before: Timestamp,
         most: u32,
-        now: Instant,
+        now: Timestamp,
     ) -> impl Future<Output = Result<u64, StoreError>>;
 }

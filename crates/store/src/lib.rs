@@ -8,28 +8,32 @@
 //! The order of every change is: set the alarm, swap the document (that is the commit), tell the ledger. A crash between
 //! any two leaves an alarm that finishes the work from the document's outbox.
 
-pub mod backoff;
+mod backoff;
+mod calls;
 mod creation;
-pub mod documents;
-pub mod environment;
-pub mod error;
+pub mod delivery;
+mod documents;
+mod environment;
+mod error;
 mod facts;
-pub mod ledger;
-pub mod migrations;
-pub mod no_ledger;
+mod ledger;
+#[cfg(any(test, feature = "memory"))]
+pub mod memory;
+mod migrations;
+mod no_ledger;
 pub mod plan_news;
-pub mod pseudonym;
+mod pseudonym;
 pub mod report;
 mod retention;
 mod rows;
 pub mod sql;
-pub mod sqlite;
+mod sqlite;
 pub mod subscriptions;
-pub mod sweep;
-pub mod sweep_clock;
+mod sweep;
+mod sweep_clock;
 #[cfg(test)]
 mod testing;
-pub mod users;
+mod users;
 pub mod webhook_events;
 mod writer;
 
@@ -38,7 +42,6 @@ pub use environment::Environment;
 pub use error::StoreError;
 pub use ledger::Ledger;
 pub use no_ledger::NoLedger;
-pub use plan_news::{PlanNews, Told};
 pub use pseudonym::pseudonym;
 pub use sql::Sql;
 pub use sqlite::SqlLedger;

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use talktime_usage::Instant;
+use talktime_usage::Timestamp;
 
 use crate::error::StoreError;
 use crate::sql::{Sql, Value, optional};
@@ -35,7 +35,7 @@ const NEWEST: i64 = MIGRATIONS[MIGRATIONS.len() - 1].version;
 /// Applies what is missing, once for each instance. Several instances may do so at once: each statement can run twice.
 pub(crate) async fn apply_missing<C: Sql>(
     ledger: &SqlLedger<C>,
-    now: Instant,
+    now: Timestamp,
 ) -> Result<(), StoreError> {
     let seen = ledger.sql.schema_seen();
     if seen.load(Ordering::Relaxed) {

@@ -1,7 +1,7 @@
 //! The ledger of a component that is granted none.
 
-use talktime_usage::alarm::Alarm;
-use talktime_usage::{Instant, LedgerFacts, LedgerWrite, SessionId, UserId, WriteId};
+use talktime_usage::Alarm;
+use talktime_usage::{LedgerFacts, LedgerWrite, SessionId, Timestamp, UserId, WriteId};
 
 use crate::error::StoreError;
 use crate::ledger::{Claimed, DueAlarm, Ledger, Written};
@@ -25,13 +25,13 @@ impl Ledger for NoLedger {
         _: &UserId,
         _: &str,
         _: &str,
-        _: Instant,
-        _: Instant,
-    ) -> Result<Option<Instant>, StoreError> {
+        _: Timestamp,
+        _: Timestamp,
+    ) -> Result<Option<Timestamp>, StoreError> {
         refuse()
     }
 
-    async fn is_creator(&self, _: &UserId, _: &str, _: Instant) -> Result<bool, StoreError> {
+    async fn is_creator(&self, _: &UserId, _: &str, _: Timestamp) -> Result<bool, StoreError> {
         refuse()
     }
 
@@ -39,7 +39,7 @@ impl Ledger for NoLedger {
         &self,
         _: &UserId,
         _: Option<SessionId>,
-        _: Instant,
+        _: Timestamp,
     ) -> Result<Option<LedgerFacts>, StoreError> {
         Ok(None)
     }
@@ -48,8 +48,8 @@ impl Ledger for NoLedger {
         &self,
         _: &UserId,
         _: &str,
-        _: Instant,
-        _: Instant,
+        _: Timestamp,
+        _: Timestamp,
     ) -> Result<(), StoreError> {
         refuse()
     }
@@ -58,7 +58,7 @@ impl Ledger for NoLedger {
         &self,
         _: &UserId,
         rows: &[LedgerWrite],
-        _: Instant,
+        _: Timestamp,
     ) -> Result<Written, StoreError> {
         if rows.is_empty() {
             Ok(Written::Rows)
@@ -67,11 +67,16 @@ impl Ledger for NoLedger {
         }
     }
 
-    async fn claim_due(&self, _: Instant, _: u32) -> Result<Claimed, StoreError> {
+    async fn claim_due(&self, _: Timestamp, _: u32) -> Result<Claimed, StoreError> {
         refuse()
     }
 
-    async fn hand_back(&self, _: &[DueAlarm], _: Instant, _: Instant) -> Result<(), StoreError> {
+    async fn hand_back(
+        &self,
+        _: &[DueAlarm],
+        _: Timestamp,
+        _: Timestamp,
+    ) -> Result<(), StoreError> {
         refuse()
     }
 
@@ -80,28 +85,33 @@ impl Ledger for NoLedger {
         _: &DueAlarm,
         _: &WriteId,
         _: Option<Alarm>,
-        _: Instant,
+        _: Timestamp,
     ) -> Result<(), StoreError> {
         refuse()
     }
 
-    async fn retry_alarm(&self, _: &DueAlarm, _: Instant, _: Instant) -> Result<(), StoreError> {
+    async fn retry_alarm(
+        &self,
+        _: &DueAlarm,
+        _: Timestamp,
+        _: Timestamp,
+    ) -> Result<(), StoreError> {
         refuse()
     }
 
-    async fn count_due(&self, _: Instant) -> Result<u64, StoreError> {
+    async fn count_due(&self, _: Timestamp) -> Result<u64, StoreError> {
         refuse()
     }
 
-    async fn sweep_clock(&self, _: Instant) -> Result<Option<SweepClock>, StoreError> {
+    async fn sweep_clock(&self, _: Timestamp) -> Result<Option<SweepClock>, StoreError> {
         refuse()
     }
 
-    async fn set_sweep_clock(&self, _: SweepClock, _: Instant) -> Result<(), StoreError> {
+    async fn set_sweep_clock(&self, _: SweepClock, _: Timestamp) -> Result<(), StoreError> {
         refuse()
     }
 
-    async fn prune(&self, _: Instant, _: u32, _: Instant) -> Result<u64, StoreError> {
+    async fn prune(&self, _: Timestamp, _: u32, _: Timestamp) -> Result<u64, StoreError> {
         refuse()
     }
 }

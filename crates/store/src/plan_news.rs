@@ -2,9 +2,10 @@
 //! subscription is taken, and the ledger's memory of whose it is.
 
 use talktime_usage::{
-    Command, EventOrder, Ownership, PlanOutcome, Reply, Source, State, SubscriptionId, UserId,
+    Command, EventOrder, EventOutcome, PlanNews, PlanOutcome, Source, State, SubscriptionId, UserId,
 };
 
+use crate::delivery::Effect;
 use crate::documents::Documents;
 use crate::error::StoreError;
 use crate::pseudonym;
@@ -12,28 +13,12 @@ use crate::sql::Sql;
 use crate::sqlite::SqlLedger;
 use crate::subscriptions;
 use crate::users::{ApplyError, Users, WriteMark};
-use crate::webhook_events::{Effect, Outcome};
-
-/// News of a plan.
-#[derive(Clone, Debug, PartialEq)]
-pub struct PlanNews {
-    /// Whose plan.
-    pub user: UserId,
-    /// What changes.
-    pub command: Command,
-    /// When it happened, where it is told.
-    pub as_of: Option<EventOrder>,
-    /// What it tells of whose the subscriptions in it are.
-    pub told: Vec<Ownership>,
-    /// The subscriptions in it that were another user's until now.
-    pub taken: Vec<(SubscriptionId, UserId)>,
-}
 
 /// What became of news.
 #[derive(Debug)]
 pub struct Told {
     /// What became of it.
-    pub outcome: Outcome,
+    pub outcome: EventOutcome,
     /// What it did to the user's state.
     pub effect: Effect,
     /// The state after it, if the user has one.
@@ -53,13 +38,13 @@ pub async fn tell<D: Documents, C: Sql>(
         take(users, subscription, from, news.as_of.as_ref()).await?;
     }
     let applied = users.apply(&news.user, &news.command, mark).await?;
-    let (outcome, effect) = match applied.reply {
-        Reply::Plan(PlanOutcome::Applied) if !applied.writes.is_empty() => {
-            (Outcome::Applied, Effect::Changed)
+    let (outcome, effect) = match applied.reply.try_into()? {
+        PlanOutcome::Applied if !applied.writes.is_empty() => {
+            (EventOutcome::Applied, Effect::Changed)
         }
-        Reply::Plan(PlanOutcome::Applied) => (Outcome::Applied, Effect::Nothing),
-        Reply::Plan(PlanOutcome::Repeated) => (Outcome::Applied, Effect::Known),
-        _ => (Outcome::Outdated, Effect::Nothing),
+        PlanOutcome::Applied => (EventOutcome::Applied, Effect::Nothing),
+        PlanOutcome::Repeated => (EventOutcome::Applied, Effect::Known),
+        PlanOutcome::Outdated => (EventOutcome::Outdated, Effect::Nothing),
     };
     for told in &news.told {
         match subscriptions::remember(users.ledger, told, users.now()).await {

@@ -9,7 +9,6 @@ use talktime_usage::UserId;
 const BYTES: usize = 6;
 
 /// A short hash of the user's id: the first twelve digits of `printf %s "$ID" | sha256sum`.
-#[must_use]
 pub fn pseudonym(user: &UserId) -> String {
     pseudonym_of(user.as_str())
 }

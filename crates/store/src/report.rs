@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use talktime_usage::{Instant, Minutes, UserId};
+use talktime_usage::{Minutes, Timestamp, UserId};
 
 use crate::error::StoreError;
 use crate::sql::{
-    Row, Sql, Value, optional, optional_instant, optional_text, required, required_instant,
-    required_minutes, required_text, seconds, text,
+    Row, Sql, Value, only_row, optional, optional_instant, optional_text, required,
+    required_instant, required_minutes, required_text, seconds, text,
 };
 use crate::sqlite::SqlLedger;
 
@@ -20,19 +20,16 @@ pub const LOOK_BACK: Duration = Duration::from_hours(30 * 24);
 /// A row of `usage_sessions`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SessionRecord {
-    /// The session.
     pub id: String,
-    /// Whose.
     pub user: String,
     /// When it started.
-    pub started_at: Instant,
+    pub started_at: Timestamp,
     /// When it ended.
-    pub ended_at: Option<Instant>,
+    pub ended_at: Option<Timestamp>,
     /// What it cost, or has cost by the last sweep.
     pub minutes_used: Minutes,
     /// What it is about.
     pub topic: Option<String>,
-    /// How hard.
     pub difficulty: Option<String>,
     /// Why it ended.
     pub end_reason: Option<String>,
@@ -42,17 +39,16 @@ pub struct SessionRecord {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PeriodRecord {
     /// Its first instant.
-    pub start: Instant,
+    pub start: Timestamp,
     /// The first instant after it.
-    pub end: Instant,
+    pub end: Timestamp,
     /// The plan in force.
     pub plan: String,
-    /// Minutes used.
     pub minutes_used: Minutes,
     /// The plan's minutes.
     pub minutes_limit: Minutes,
     /// When the ledger last heard of it.
-    pub synced_at: Instant,
+    pub synced_at: Timestamp,
     /// Whether its sum is final.
     pub archived: bool,
 }
@@ -62,13 +58,10 @@ pub struct PeriodRecord {
 pub struct Tally {
     /// A plan, an end reason or a day.
     pub name: String,
-    /// How many.
     pub count: u64,
-    /// Minutes.
     pub minutes: u64,
 }
 
-/// The alarms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AlarmTally {
     /// Due and not yet handled.
@@ -87,7 +80,7 @@ impl<C: Sql> SqlLedger<C> {
     pub async fn sessions_of(
         &self,
         user: &UserId,
-        now: Instant,
+        now: Timestamp,
     ) -> Result<Vec<SessionRecord>, StoreError> {
         self.sessions(now, "user_id = ?1", Some(text(user.as_str())))
             .await
@@ -97,7 +90,7 @@ impl<C: Sql> SqlLedger<C> {
     ///
     /// # Errors
     /// When the ledger cannot be read.
-    pub async fn running_sessions(&self, now: Instant) -> Result<Vec<SessionRecord>, StoreError> {
+    pub async fn running_sessions(&self, now: Timestamp) -> Result<Vec<SessionRecord>, StoreError> {
         self.sessions(now, "ended_at IS NULL", None).await
     }
 
@@ -105,15 +98,15 @@ impl<C: Sql> SqlLedger<C> {
     ///
     /// # Errors
     /// When the ledger cannot be read.
-    pub async fn count_running(&self, now: Instant) -> Result<u64, StoreError> {
+    pub async fn count_running(&self, now: Timestamp) -> Result<u64, StoreError> {
         let sql = "SELECT COUNT(*) FROM usage_sessions WHERE ended_at IS NULL";
         let rows = self.query(now, sql, []).await?;
-        rows.first().map_or(Ok(0), |row| required(row, 0))
+        required(only_row(&rows)?, 0)
     }
 
     async fn sessions(
         &self,
-        now: Instant,
+        now: Timestamp,
         which: &str,
         parameter: Option<Value>,
     ) -> Result<Vec<SessionRecord>, StoreError> {
@@ -132,7 +125,7 @@ impl<C: Sql> SqlLedger<C> {
     pub async fn periods_of(
         &self,
         user: &UserId,
-        now: Instant,
+        now: Timestamp,
     ) -> Result<Vec<PeriodRecord>, StoreError> {
         let sql = format!(
             "SELECT period_start, period_end, plan, minutes_used, minutes_limit, synced_at, archived \
@@ -146,7 +139,7 @@ impl<C: Sql> SqlLedger<C> {
     ///
     /// # Errors
     /// When the ledger cannot be read.
-    pub async fn minutes_by_plan(&self, now: Instant) -> Result<Vec<Tally>, StoreError> {
+    pub async fn minutes_by_plan(&self, now: Timestamp) -> Result<Vec<Tally>, StoreError> {
         self.tally(
             now,
             "SELECT plan, COUNT(*), SUM(minutes_used) FROM usage_periods \
@@ -160,7 +153,7 @@ impl<C: Sql> SqlLedger<C> {
     ///
     /// # Errors
     /// When the ledger cannot be read.
-    pub async fn ended_by_reason(&self, now: Instant) -> Result<Vec<Tally>, StoreError> {
+    pub async fn ended_by_reason(&self, now: Timestamp) -> Result<Vec<Tally>, StoreError> {
         self.tally(
             now,
             "SELECT end_reason, COUNT(*), SUM(minutes_used) FROM usage_sessions \
@@ -174,7 +167,7 @@ impl<C: Sql> SqlLedger<C> {
     ///
     /// # Errors
     /// When the ledger cannot be read.
-    pub async fn minutes_by_day(&self, now: Instant) -> Result<Vec<Tally>, StoreError> {
+    pub async fn minutes_by_day(&self, now: Timestamp) -> Result<Vec<Tally>, StoreError> {
         self.tally(
             now,
             "SELECT date(started_at, 'unixepoch'), COUNT(*), SUM(minutes_used) FROM usage_sessions \
@@ -186,7 +179,7 @@ impl<C: Sql> SqlLedger<C> {
 
     async fn tally(
         &self,
-        now: Instant,
+        now: Timestamp,
         sql: &str,
         parameter: Value,
     ) -> Result<Vec<Tally>, StoreError> {
@@ -198,7 +191,7 @@ impl<C: Sql> SqlLedger<C> {
     ///
     /// # Errors
     /// When the ledger cannot be read.
-    pub async fn alarms(&self, now: Instant) -> Result<AlarmTally, StoreError> {
+    pub async fn alarms(&self, now: Timestamp) -> Result<AlarmTally, StoreError> {
         let rows = self
             .query(
                 now,
@@ -207,9 +200,7 @@ impl<C: Sql> SqlLedger<C> {
                 [seconds(now)],
             )
             .await?;
-        let Some(row) = rows.first() else {
-            return Err(StoreError::Unreadable("no row of sums".to_owned()));
-        };
+        let row = only_row(&rows)?;
         let oldest = optional_instant(row, 2)?;
         Ok(AlarmTally {
             due: required(row, 0)?,
@@ -219,7 +210,7 @@ impl<C: Sql> SqlLedger<C> {
     }
 }
 
-fn since(now: Instant) -> Value {
+fn since(now: Timestamp) -> Value {
     let back = i64::try_from(LOOK_BACK.as_secs()).unwrap_or(0);
     Value::Integer(now.unix_seconds() - back)
 }

@@ -1,6 +1,6 @@
 //! What the ledger may forget: rows that are final and older than the operator wants to keep.
 
-use talktime_usage::Instant;
+use talktime_usage::Timestamp;
 
 use crate::error::StoreError;
 use crate::sql::{Sql, Value, seconds};
@@ -34,9 +34,9 @@ fn forgettable() -> [(&'static str, String); 4] {
 impl<C: Sql> SqlLedger<C> {
     pub(crate) async fn prune_rows(
         &self,
-        before: Instant,
+        before: Timestamp,
         most: u32,
-        now: Instant,
+        now: Timestamp,
     ) -> Result<u64, StoreError> {
         let mut pruned = 0;
         for (table, which) in forgettable() {

@@ -1,7 +1,7 @@
 //! The ledger's rows of periods and sessions: one statement each, which an older row cannot undo, and which says whether
 //! it was the older one.
 
-use talktime_usage::{Instant, LedgerWrite, PeriodRow, SessionRow, UserId};
+use talktime_usage::{LedgerWrite, PeriodRow, SessionRow, Timestamp, UserId};
 
 use crate::error::StoreError;
 use crate::ledger::{SWEPT, Written};
@@ -15,7 +15,7 @@ impl<C: Sql> SqlLedger<C> {
         &self,
         user: &UserId,
         row: &LedgerWrite,
-        now: Instant,
+        now: Timestamp,
     ) -> Result<Written, StoreError> {
         match self.try_write_row(user, row, now).await {
             Err(StoreError::Unavailable(why)) if why.contains("FOREIGN KEY constraint failed") => {
@@ -42,7 +42,7 @@ impl<C: Sql> SqlLedger<C> {
         &self,
         user: &UserId,
         row: &LedgerWrite,
-        now: Instant,
+        now: Timestamp,
     ) -> Result<Written, StoreError> {
         match row {
             LedgerWrite::Period(row) => self.write_period(user, row, now).await,
@@ -51,7 +51,7 @@ impl<C: Sql> SqlLedger<C> {
     }
 
     /// The user with an alarm that fires at once, so that a sweep brings whatever else is missing.
-    async fn make_known(&self, user: &UserId, now: Instant) -> Result<(), StoreError> {
+    async fn make_known(&self, user: &UserId, now: Timestamp) -> Result<(), StoreError> {
         self.query(
             now,
             "INSERT INTO users (id, created_at, seed_token, seed_lease_until, alarm_at, alarm_token, alarm_urgent) \
@@ -70,8 +70,9 @@ impl<C: Sql> SqlLedger<C> {
         &self,
         user: &UserId,
         row: &PeriodRow,
-        now: Instant,
+        now: Timestamp,
     ) -> Result<Written, StoreError> {
+        // One write a nanosecond for 292 years; a document that says more was made by hand.
         let version = i64::try_from(row.version).unwrap_or(i64::MAX);
         // Of one version there may be several rows while a session runs: each sweep counts further.
         let written = self
@@ -108,6 +109,7 @@ impl<C: Sql> SqlLedger<C> {
                 [text(&row.id)],
             )
             .await?;
+        // No row: it was there, and a sweep has just deleted it for its age.
         let known: i64 = known.first().map_or(Ok(0), |row| required(row, 0))?;
         // Of the same version it is an earlier look at a running session, which a later one overtook.
         Ok(if known > version {
@@ -121,7 +123,7 @@ impl<C: Sql> SqlLedger<C> {
         &self,
         user: &UserId,
         row: &SessionRow,
-        now: Instant,
+        now: Timestamp,
     ) -> Result<Written, StoreError> {
         // A session ends once: what a row says of its end is never changed, and minutes of a running one only grow.
         let written = self

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::AtomicBool;
 
-use talktime_usage::{Instant, Minutes};
+use talktime_usage::{Minutes, Timestamp};
 
 use crate::error::StoreError;
 
@@ -25,7 +25,6 @@ pub trait Sql {
 
 /// What a connection to in-process `SQLite` is set to. CHECKs are for those who edit rows by hand: this code writes enums
 /// and numbers that its types have checked, and a value that a later version adds must not need tables built anew.
-#[must_use]
 pub fn pragmas() -> [String; 3] {
     [
         "PRAGMA foreign_keys = ON".to_owned(),
@@ -37,15 +36,11 @@ pub fn pragmas() -> [String; 3] {
 /// A value in a row or of a parameter, as `SQLite` has them.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value {
-    /// None.
     Null,
     /// A whole number; instants are Unix seconds.
     Integer(i64),
-    /// A fraction.
     Real(f64),
-    /// Text.
     Text(String),
-    /// Bytes.
     Blob(Vec<u8>),
 }
 
@@ -62,7 +57,6 @@ impl Row {
     }
 
     /// All of it, in the order of its columns.
-    #[must_use]
     pub fn values(&self) -> &[Value] {
         &self.0
     }
@@ -114,6 +108,12 @@ impl<'a> TryFrom<&'a Value> for &'a str {
     }
 }
 
+/// The row of a statement that always gives one, such as a sum.
+pub(crate) fn only_row(rows: &[Row]) -> Result<&Row, StoreError> {
+    rows.first()
+        .ok_or_else(|| StoreError::Unreadable("a sum without a row".to_owned()))
+}
+
 /// The value in a column that must have one.
 pub(crate) fn required<'a, T: TryFrom<&'a Value, Error = Misfit>>(
     row: &'a Row,
@@ -141,12 +141,12 @@ pub(crate) fn optional_text(row: &Row, column: usize) -> Result<Option<String>, 
     Ok(optional::<&str>(row, column)?.map(ToOwned::to_owned))
 }
 
-pub(crate) fn required_instant(row: &Row, column: usize) -> Result<Instant, StoreError> {
-    required(row, column).map(Instant::from_unix_seconds)
+pub(crate) fn required_instant(row: &Row, column: usize) -> Result<Timestamp, StoreError> {
+    required(row, column).map(Timestamp::from_unix_seconds)
 }
 
-pub(crate) fn optional_instant(row: &Row, column: usize) -> Result<Option<Instant>, StoreError> {
-    Ok(optional(row, column)?.map(Instant::from_unix_seconds))
+pub(crate) fn optional_instant(row: &Row, column: usize) -> Result<Option<Timestamp>, StoreError> {
+    Ok(optional(row, column)?.map(Timestamp::from_unix_seconds))
 }
 
 pub(crate) fn required_minutes(row: &Row, column: usize) -> Result<Minutes, StoreError> {
@@ -173,12 +173,12 @@ pub(crate) fn optional_value(value: Option<&str>) -> Value {
     value.map_or(Value::Null, text)
 }
 
-pub(crate) fn seconds(at: Instant) -> Value {
+pub(crate) fn seconds(at: Timestamp) -> Value {
     Value::Integer(at.unix_seconds())
 }
 
 /// Rounded up, for alarms: at that second the instant has surely come.
-pub(crate) fn seconds_up(at: Instant) -> Value {
+pub(crate) fn seconds_up(at: Timestamp) -> Value {
     let floor = at.unix_seconds();
     Value::Integer(floor + i64::from(at.unix_millis() > floor * 1_000))
 }

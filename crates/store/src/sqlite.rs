@@ -5,8 +5,8 @@
 
 use std::time::Duration;
 
-use talktime_usage::alarm::Alarm;
-use talktime_usage::{Instant, LedgerFacts, LedgerWrite, SessionId, UserId, WriteId};
+use talktime_usage::Alarm;
+use talktime_usage::{LedgerFacts, LedgerWrite, SessionId, Timestamp, UserId, WriteId};
 
 use crate::backoff;
 use crate::environment::{Deadline, Environment};
@@ -15,8 +15,8 @@ use crate::ledger::{Claimed, DueAlarm, Ledger, SEEDING_LEASE, SWEEP_LEASE, Writt
 use crate::migrations;
 use crate::pseudonym::pseudonym_of;
 use crate::sql::{
-    Row, Sql, Value, optional_instant, optional_text, required, required_instant, seconds,
-    seconds_up, text,
+    Row, Sql, Value, only_row, optional_instant, optional_text, required, required_instant,
+    seconds, seconds_up, text,
 };
 use crate::sweep_clock::{Suspect, SweepClock};
 
@@ -66,7 +66,7 @@ impl<C: Sql> SqlLedger<C> {
     /// The same, once the schema is known to be there.
     pub(crate) async fn query(
         &self,
-        now: Instant,
+        now: Timestamp,
         sql: &str,
         parameters: impl IntoIterator<Item = Value>,
     ) -> Result<Vec<Row>, StoreError> {
@@ -75,7 +75,7 @@ impl<C: Sql> SqlLedger<C> {
     }
 
     /// Claims due alarms, those that somebody waits for or all.
-    async fn claim(&self, now: Instant, urgent: bool, most: u32) -> Result<Vec<Row>, StoreError> {
+    async fn claim(&self, now: Timestamp, urgent: bool, most: u32) -> Result<Vec<Row>, StoreError> {
         let which = if urgent { "alarm_urgent = 1 AND " } else { "" };
         let sql = format!(
             "UPDATE users SET lease_until = ?2 WHERE id IN (SELECT id FROM users WHERE {which}alarm_at <= ?1 \
@@ -90,7 +90,7 @@ impl<C: Sql> SqlLedger<C> {
     }
 
     /// Puts off a row whose id is none. It was imported by hand, or is older than the rule that refuses it.
-    async fn put_off(&self, id: &str, why: &dyn std::fmt::Display, now: Instant) {
+    async fn put_off(&self, id: &str, why: &dyn std::fmt::Display, now: Timestamp) {
         eprintln!(
             "a row of users has an id that is none ({why}); its alarm is put off for a day: {}",
             pseudonym_of(id)
@@ -132,9 +132,9 @@ impl<C: Sql> Ledger for SqlLedger<C> {
         user: &UserId,
         creator: &str,
         write: &str,
-        now: Instant,
-        alarm_at: Instant,
-    ) -> Result<Option<Instant>, StoreError> {
+        now: Timestamp,
+        alarm_at: Timestamp,
+    ) -> Result<Option<Timestamp>, StoreError> {
         self.query(
             now,
             "INSERT INTO users (id, created_at, seed_token, seed_lease_until, alarm_at, alarm_token, alarm_urgent) \
@@ -167,7 +167,7 @@ impl<C: Sql> Ledger for SqlLedger<C> {
         &self,
         user: &UserId,
         creator: &str,
-        now: Instant,
+        now: Timestamp,
     ) -> Result<bool, StoreError> {
         let rows = self
             .query(
@@ -183,7 +183,7 @@ impl<C: Sql> Ledger for SqlLedger<C> {
         &self,
         user: &UserId,
         session: Option<SessionId>,
-        now: Instant,
+        now: Timestamp,
     ) -> Result<Option<LedgerFacts>, StoreError> {
         self.facts_of(user, session, now).await
     }
@@ -192,8 +192,8 @@ impl<C: Sql> Ledger for SqlLedger<C> {
         &self,
         user: &UserId,
         token: &str,
-        now: Instant,
-        at: Instant,
+        now: Timestamp,
+        at: Timestamp,
     ) -> Result<(), StoreError> {
         self.query(
             now,
@@ -212,7 +212,7 @@ impl<C: Sql> Ledger for SqlLedger<C> {
         &self,
         user: &UserId,
         rows: &[LedgerWrite],
-        now: Instant,
+        now: Timestamp,
     ) -> Result<Written, StoreError> {
         let mut outcome = Ok(Written::Rows);
         for row in rows {
@@ -229,7 +229,7 @@ impl<C: Sql> Ledger for SqlLedger<C> {
         outcome
     }
 
-    async fn claim_due(&self, now: Instant, most: u32) -> Result<Claimed, StoreError> {
+    async fn claim_due(&self, now: Timestamp, most: u32) -> Result<Claimed, StoreError> {
         let mut rows = self.claim(now, true, most).await?;
         let left = most.saturating_sub(u32::try_from(rows.len()).unwrap_or(u32::MAX));
         if left > 0 {
@@ -254,8 +254,8 @@ impl<C: Sql> Ledger for SqlLedger<C> {
     async fn hand_back(
         &self,
         alarms: &[DueAlarm],
-        until: Instant,
-        now: Instant,
+        until: Timestamp,
+        now: Timestamp,
     ) -> Result<(), StoreError> {
         let places: Vec<String> = (2..alarms.len() + 2).map(|n| format!("?{n}")).collect();
         let sql = format!(
@@ -273,7 +273,7 @@ impl<C: Sql> Ledger for SqlLedger<C> {
         alarm: &DueAlarm,
         sweep: &WriteId,
         next: Option<Alarm>,
-        now: Instant,
+        now: Timestamp,
     ) -> Result<(), StoreError> {
         self.query(
             now,
@@ -296,8 +296,8 @@ impl<C: Sql> Ledger for SqlLedger<C> {
     async fn retry_alarm(
         &self,
         alarm: &DueAlarm,
-        next: Instant,
-        now: Instant,
+        next: Timestamp,
+        now: Timestamp,
     ) -> Result<(), StoreError> {
         self.query(
             now,
@@ -309,13 +309,13 @@ impl<C: Sql> Ledger for SqlLedger<C> {
         Ok(())
     }
 
-    async fn count_due(&self, now: Instant) -> Result<u64, StoreError> {
+    async fn count_due(&self, now: Timestamp) -> Result<u64, StoreError> {
         let sql = "SELECT COUNT(*) FROM users WHERE alarm_at <= ?1";
         let rows = self.query(now, sql, [seconds(now)]).await?;
-        rows.first().map_or(Ok(0), |row| required(row, 0))
+        required(only_row(&rows)?, 0)
     }
 
-    async fn sweep_clock(&self, now: Instant) -> Result<Option<SweepClock>, StoreError> {
+    async fn sweep_clock(&self, now: Timestamp) -> Result<Option<SweepClock>, StoreError> {
         let sql = "SELECT newest, suspect_since, suspect_last FROM sweep_clock WHERE id = 1";
         let rows = self.query(now, sql, []).await?;
         let Some(row) = rows.first() else {
@@ -328,8 +328,8 @@ impl<C: Sql> Ledger for SqlLedger<C> {
         }))
     }
 
-    async fn set_sweep_clock(&self, clock: SweepClock, now: Instant) -> Result<(), StoreError> {
-        let or_null = |at: Option<Instant>| at.map_or(Value::Null, seconds);
+    async fn set_sweep_clock(&self, clock: SweepClock, now: Timestamp) -> Result<(), StoreError> {
+        let or_null = |at: Option<Timestamp>| at.map_or(Value::Null, seconds);
         self.query(
             now,
             "INSERT INTO sweep_clock (id, newest, suspect_since, suspect_last) VALUES (1, ?1, ?2, ?3) \
@@ -345,7 +345,7 @@ impl<C: Sql> Ledger for SqlLedger<C> {
         Ok(())
     }
 
-    async fn prune(&self, before: Instant, most: u32, now: Instant) -> Result<u64, StoreError> {
+    async fn prune(&self, before: Timestamp, most: u32, now: Timestamp) -> Result<u64, StoreError> {
         self.prune_rows(before, most, now).await
     }
 }

@@ -1,6 +1,6 @@
 //! Whose the subscriptions at the billing provider are: the ledger's `subscriptions`.
 
-use talktime_usage::{CustomerId, Instant, Ownership, SubscriptionId, UserId};
+use talktime_usage::{CustomerId, Ownership, SubscriptionId, Timestamp, UserId};
 
 use crate::error::StoreError;
 use crate::sql::{Row, Sql, Value, optional_value, seconds, text};
@@ -18,7 +18,7 @@ pub async fn known<C: Sql>(
     ledger: &SqlLedger<C>,
     ids: &[SubscriptionId],
     customer: Option<&CustomerId>,
-    now: Instant,
+    now: Timestamp,
 ) -> Result<Vec<Ownership>, StoreError> {
     let ids = &ids[..ids.len().min(LOOKED_UP_MAX)];
     if ids.is_empty() && customer.is_none() {
@@ -44,7 +44,7 @@ pub async fn known<C: Sql>(
 pub async fn remember<C: Sql>(
     ledger: &SqlLedger<C>,
     told: &Ownership,
-    now: Instant,
+    now: Timestamp,
 ) -> Result<(), StoreError> {
     ledger
         .query(

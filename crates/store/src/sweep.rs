@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream;
-use talktime_usage::alarm::Alarm;
-use talktime_usage::{Command, Instant, LedgerWrite, State, next_alarm, rows_to_write};
+use talktime_usage::Alarm;
+use talktime_usage::{Command, LedgerWrite, State, Timestamp, rows_to_write};
 
 use crate::documents::Documents;
 use crate::environment::Deadline;
@@ -15,6 +15,7 @@ use crate::ledger::{Claimed, DueAlarm, Ledger, SEEDING_LEASE, Written};
 use crate::pseudonym::pseudonym;
 use crate::sweep_clock::{BELIEVED_AFTER, SweepClock, Verdict, judge};
 use crate::users::{ApplyError, Users, WriteMark};
+use crate::writer::Reading;
 
 /// How long one sweep goes on with further users. Well under the lease, and under the time that a scheduler's HTTP client
 /// waits.
@@ -38,7 +39,6 @@ const RETRY_LONGEST: Duration = Duration::from_mins(15);
 pub struct SweepReport {
     /// Users whose alarm was due when it began.
     pub due: u64,
-    /// Users handled.
     pub swept: u64,
     /// Sessions that it ended.
     pub ended: u64,
@@ -82,11 +82,11 @@ pub enum SweepError {
     )]
     ClockSuspect {
         /// What the clock says.
-        clock: Instant,
+        clock: Timestamp,
         /// The newest instant that the ledger knows.
-        newest: Instant,
+        newest: Timestamp,
         /// When the clock is believed, if it goes on steadily.
-        believed_at: Instant,
+        believed_at: Timestamp,
     },
     /// The ledger cannot say what is due.
     #[error(transparent)]
@@ -213,7 +213,7 @@ async fn sweep_batch<D: Documents, L: Ledger>(
 async fn prune<D: Documents, L: Ledger>(users: &Users<'_, D, L>, retain: Duration) -> u64 {
     let now = users.now();
     let kept_seconds = i64::try_from(retain.as_secs()).unwrap_or(i64::MAX);
-    let before = Instant::from_unix_seconds(now.unix_seconds().saturating_sub(kept_seconds));
+    let before = Timestamp::from_unix_seconds(now.unix_seconds().saturating_sub(kept_seconds));
     match users.ledger.prune(before, PRUNED_MAX, now).await {
         Ok(pruned) => pruned,
         Err(error) => {
@@ -236,22 +236,28 @@ async fn sweep_user<D: Documents, L: Ledger>(
 ) -> Result<Done, ApplyError> {
     let now = users.now();
     let sweep = users.random_write_id();
-    let Some(state) = state_of(users, alarm).await? else {
+    let reading = state_of(users, alarm).await?;
+    let Some(state) = &reading.state else {
         // Whoever is about to create the user may have died. If so, the next one to try sets an alarm again.
         let next = with_pending(None, None, alarm, users);
         users.ledger.finish_alarm(alarm, &sweep, next, now).await?;
         return Ok(Done::default());
     };
-    let rows = rows_to_write(&state, now, users.policy);
+    let rows = rows_to_write(state, now, users.policy);
     let written = users.ledger.write(&alarm.user, &rows, now).await;
-    if matches!(written, Ok(Written::NewerKnown)) {
-        users.compare(&state, users.deadline()).await?;
-    }
     // What could not be written stays in the document, which is brought to the present all the same.
     let written_through = if written.is_ok() { state.revision } else { 0 };
+    let reading = if matches!(written, Ok(Written::NewerKnown)) {
+        users.compare(state, users.deadline()).await?;
+        None
+    } else {
+        Some(reading)
+    };
     let command = Command::Sweep { written_through };
     let mark = WriteMark::Once(sweep.clone());
-    let applied = users.apply(&alarm.user, &command, &mark).await?;
+    let applied = users
+        .apply_to(reading, &alarm.user, &command, &mark)
+        .await?;
     written?;
     let revision = |state: &Option<State>| state.as_ref().map(|state| state.revision);
     let mut done = Done {
@@ -265,36 +271,35 @@ async fn sweep_user<D: Documents, L: Ledger>(
             _ => {}
         }
     }
-    let next = applied.state.as_ref().and_then(|state| {
-        let mut state = state.clone();
-        // What this sweep has written stays in the document until the next change, but waits for nothing. Rows that another
-        // writer has put there meanwhile do: its own way to the ledger may have broken off.
-        state.outbox.retain(|outgoing| {
-            let own = applied.ledger_written && applied.writes.contains(&outgoing.write);
-            outgoing.revision > written_through && !own
+    let mut next: Option<Alarm> = applied.reply.try_into()?;
+    if !applied.ledger_written {
+        let soon = now.plus(users.policy.alarm_interval);
+        next = Some(Alarm {
+            at: next.map_or(soon, |next| next.at.min(soon)),
+            urgent: true,
         });
-        next_alarm(&state, users.now(), users.policy)
-    });
+    }
     let next = with_pending(next, applied.state.as_ref(), alarm, users);
     users.ledger.finish_alarm(alarm, &sweep, next, now).await?;
     Ok(done)
 }
 
-/// The user's state; one that was lost is taken up from the ledger.
+/// The user's state, and the claim to replace it; one that was lost is taken up from the ledger.
 async fn state_of<D: Documents, L: Ledger>(
     users: &Users<'_, D, L>,
     alarm: &DueAlarm,
-) -> Result<Option<State>, ApplyError> {
+) -> Result<Reading<D::Claim>, ApplyError> {
     let user = &alarm.user;
-    if let Some(state) = users.read(user).await? {
-        return Ok(Some(state));
+    let read = async || users.claim(user).await;
+    let reading = users.patiently(read).await?;
+    if reading.state.is_none()
+        && let Some(facts) = users.ledger.facts(user, None, users.now()).await?
+        && !facts.is_empty()
+    {
+        users.take_up(user, &facts, users.deadline()).await?;
+        return Ok(users.patiently(read).await?);
     }
-    let facts = users.ledger.facts(user, None, users.now()).await?;
-    let Some(facts) = facts.filter(|facts| !facts.is_empty()) else {
-        return Ok(None);
-    };
-    users.take_up(user, &facts, users.deadline()).await?;
-    Ok(users.read(user).await?)
+    Ok(reading)
 }
 
 /// `next`, or earlier, where whoever set the alarm has not made the write that it was set for: the writer sets the alarm

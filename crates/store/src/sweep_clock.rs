@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use talktime_usage::Instant;
+use talktime_usage::Timestamp;
 
 /// How far ahead of the newest instant that the ledger knows a clock may be. A machine that was off for a night is beyond
 /// it, and waits for [`BELIEVED_AFTER`].
@@ -19,7 +19,7 @@ const REFRESHED_AFTER: Duration = Duration::from_mins(1);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SweepClock {
     /// The newest instant of a sweep that was believed.
-    pub newest: Instant,
+    pub newest: Timestamp,
     /// Since when sweeps by a clock that jumped were refused, and the last time of one.
     pub suspect: Option<Suspect>,
 }
@@ -28,9 +28,9 @@ pub struct SweepClock {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Suspect {
     /// The time of the first sweep by it.
-    pub since: Instant,
+    pub since: Timestamp,
     /// The time of the last one.
-    pub last: Instant,
+    pub last: Timestamp,
 }
 
 /// What to make of a clock.
@@ -43,8 +43,7 @@ pub enum Verdict {
 }
 
 /// Judges a sweep at `now` by what is known. `force` is the operator's word that the clock is right.
-#[must_use]
-pub fn judge(known: Option<SweepClock>, now: Instant, force: bool) -> Verdict {
+pub fn judge(known: Option<SweepClock>, now: Timestamp, force: bool) -> Verdict {
     let right = SweepClock {
         newest: now,
         suspect: None,
@@ -93,7 +92,7 @@ mod tests {
         seconds
             .iter()
             .map(|second| {
-                let now = Instant::from_unix_seconds(START + second);
+                let now = Timestamp::from_unix_seconds(START + second);
                 match judge(known, now, force) {
                     Verdict::Believed(next) => {
                         known = next.or(known);

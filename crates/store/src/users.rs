@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use talktime_usage::restore::is_to_be_compared;
+use talktime_usage::is_to_be_compared;
 use talktime_usage::{
-    Command, Instant, LedgerFacts, LedgerWrite, Policy, Refusal, Repeat, Reply, State, Status,
-    UserId, WriteId, clock_ahead, status,
+    Command, LedgerFacts, LedgerWrite, OtherReply, Policy, Refusal, Repeat, Reply, State, Status,
+    Timestamp, UserId, WriteId, clock_ahead, status,
 };
 
 use crate::backoff;
@@ -14,7 +14,7 @@ use crate::environment::{Deadline, Environment};
 use crate::error::StoreError;
 use crate::ledger::{DueAlarm, Ledger};
 use crate::pseudonym::pseudonym;
-use crate::writer::{Carried, Change, Request};
+use crate::writer::{Carried, Change, Reading, Request};
 
 /// For how long new tries are begun. A host call can wait for five seconds by itself, where another process holds the
 /// store; a request is to be answered within about that.
@@ -27,7 +27,6 @@ const SWEPT_WITHIN: Duration = Duration::from_mins(20);
 pub struct Users<'a, D, L> {
     /// The state documents.
     pub documents: &'a D,
-    /// The ledger.
     pub ledger: &'a L,
     /// The rules' settings.
     pub policy: &'a Policy,
@@ -55,21 +54,27 @@ pub enum ApplyError {
     Store(#[from] StoreError),
 }
 
+/// The document keeps an answer that cannot be one to this request.
+impl From<OtherReply> for ApplyError {
+    fn from(error: OtherReply) -> Self {
+        StoreError::Unreadable(error.to_string()).into()
+    }
+}
+
 /// A command that was carried out.
 #[derive(Debug)]
-pub struct Applied {
-    /// The answer.
-    pub reply: Reply,
+pub(crate) struct Applied {
+    pub(crate) reply: Reply,
     /// The state before it.
-    pub before: Option<State>,
+    pub(crate) before: Option<State>,
     /// The state after it.
-    pub state: Option<State>,
+    pub(crate) state: Option<State>,
     /// The rows that the ledger was told, none where nothing changed.
-    pub writes: Vec<LedgerWrite>,
+    pub(crate) writes: Vec<LedgerWrite>,
     /// Whether the ledger has those rows. If not, the alarm sees to it.
-    pub ledger_written: bool,
+    pub(crate) ledger_written: bool,
     /// Whether the ledger was told of a newer state than this.
-    pub ledger_is_ahead: bool,
+    pub(crate) ledger_is_ahead: bool,
 }
 
 impl<'a, D: Documents, L: Ledger> Users<'a, D, L> {
@@ -90,7 +95,6 @@ impl<'a, D: Documents, L: Ledger> Users<'a, D, L> {
     }
 
     /// The mark of a write that nobody repeats.
-    #[must_use]
     pub fn fresh_mark(&self) -> WriteMark {
         WriteMark::Once(self.random_write_id())
     }
@@ -100,8 +104,7 @@ impl<'a, D: Documents, L: Ledger> Users<'a, D, L> {
         WriteId::from_bits(self.environment.random())
     }
 
-    /// The time.
-    pub(crate) fn now(&self) -> Instant {
+    pub(crate) fn now(&self) -> Timestamp {
         self.environment.now()
     }
 
@@ -119,14 +122,23 @@ impl<'a, D: Documents, L: Ledger> Users<'a, D, L> {
     /// # Errors
     /// When the document cannot be read.
     pub async fn read(&self, user: &UserId) -> Result<Option<State>, StoreError> {
+        let document = self.patiently(async || self.documents.read(user).await);
+        document.await?.as_deref().map(parse).transpose()
+    }
+
+    /// Makes a call that reads, and waits for a store that is locked.
+    pub(crate) async fn patiently<T>(
+        &self,
+        read: impl AsyncFn() -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
         let deadline = self.deadline();
         let mut waits = backoff::locked(self.environment);
         if let Some(error) = self.documents.known_to_fail(Access::Read) {
             return Err(error);
         }
         loop {
-            let error = match self.documents.read(user).await {
-                Ok(document) => return document.as_deref().map(parse).transpose(),
+            let error = match read().await {
+                Ok(found) => return Ok(found),
                 Err(error) => error,
             };
             let again = match (&error, waits.next()) {
@@ -143,8 +155,20 @@ impl<'a, D: Documents, L: Ledger> Users<'a, D, L> {
     ///
     /// # Errors
     /// When the rules refuse it, or a store fails or stays contended for all tries.
-    pub async fn apply(
+    pub(crate) async fn apply(
         &self,
+        user: &UserId,
+        command: &Command,
+        mark: &WriteMark,
+    ) -> Result<Applied, ApplyError> {
+        // Large, and a part of every request's future.
+        Box::pin(self.apply_to(None, user, command, mark)).await
+    }
+
+    /// [`Self::apply`], where the document has been read already.
+    pub(crate) async fn apply_to(
+        &self,
+        reading: Option<Reading<D::Claim>>,
         user: &UserId,
         command: &Command,
         mark: &WriteMark,
@@ -170,11 +194,11 @@ impl<'a, D: Documents, L: Ledger> Users<'a, D, L> {
                 WriteMark::Repeatable(repeat) => Some(repeat),
             },
         };
-        let carried = match self.carry_out(request(change)).await? {
+        let carried = match self.carry_out(request(change), reading).await? {
             Carried::OnlyLedgerKnows(facts) => {
                 // Rare, so its future is not a part of every request's.
                 Box::pin(self.take_up(user, &facts, deadline)).await?;
-                Box::pin(self.carry_out(request(change))).await?
+                Box::pin(self.carry_out(request(change), None)).await?
             }
             carried @ Carried::Out(_) => carried,
         };
@@ -193,7 +217,7 @@ impl<'a, D: Documents, L: Ledger> Users<'a, D, L> {
         user: &UserId,
         command: &Command,
         applied: &Applied,
-        now: Instant,
+        now: Timestamp,
         deadline: Deadline,
     ) {
         let before = applied.before.as_ref();
@@ -235,7 +259,7 @@ impl<'a, D: Documents, L: Ledger> Users<'a, D, L> {
             creator: self.random_write_id(),
             deadline,
         };
-        if let Carried::Out(applied) = self.carry_out(request).await?
+        if let Carried::Out(applied) = self.carry_out(request, None).await?
             && !applied.writes.is_empty()
         {
             let what = if applied.before.is_none() {

@@ -1,7 +1,7 @@
 //! How a change gets into a user's document: read, decide, swap, and read back whether that was done.
 
 use talktime_usage::{
-    Command, Context, Instant, LedgerFacts, LedgerWrite, Repeat, Reply, State, Step, UserId,
+    Command, Context, LedgerFacts, LedgerWrite, Repeat, Reply, State, Step, Timestamp, UserId,
     WriteId, step, take_up,
 };
 
@@ -49,6 +49,12 @@ pub(crate) struct Request<'a> {
     pub(crate) deadline: Deadline,
 }
 
+/// A document as it was read, and the claim to replace just that.
+pub(crate) struct Reading<C> {
+    pub(crate) state: Option<State>,
+    claim: C,
+}
+
 /// What became of a request.
 pub(crate) enum Carried {
     /// It was carried out.
@@ -65,7 +71,7 @@ struct Attempt {
     writes: Vec<LedgerWrite>,
     reply: Reply,
     /// Of one that creates the user: until when nobody else may.
-    lease_until: Option<Instant>,
+    lease_until: Option<Timestamp>,
 }
 
 /// How a turn of the loop ended.
@@ -78,12 +84,23 @@ enum Turn {
 }
 
 impl<D: Documents, L: Ledger> Users<'_, D, L> {
-    /// Turns until the change is made, refused, or given up.
-    pub(crate) async fn carry_out(&self, request: Request<'_>) -> Result<Carried, ApplyError> {
+    /// The document as it is, with the claim to replace it.
+    pub(crate) async fn claim(&self, user: &UserId) -> Result<Reading<D::Claim>, StoreError> {
+        let (document, claim) = self.documents.claim(user).await?;
+        let state = document.as_deref().map(parse).transpose()?;
+        Ok(Reading { state, claim })
+    }
+
+    /// Turns until the change is made, refused, or given up. The first turn goes by `reading`, if there is one already.
+    pub(crate) async fn carry_out(
+        &self,
+        request: Request<'_>,
+        mut reading: Option<Reading<D::Claim>>,
+    ) -> Result<Carried, ApplyError> {
         let mut attempts: Vec<Attempt> = Vec::new();
         let mut waits = backoff::contended(self.environment);
         loop {
-            let error = match self.turn(&request, &mut attempts).await {
+            let error = match self.turn(&request, reading.take(), &mut attempts).await {
                 Ok(Turn::Carried(carried)) => return Ok(carried),
                 Ok(Turn::Again(error)) => error,
                 Ok(Turn::GiveUp(error)) => return Err(error.into()),
@@ -108,14 +125,17 @@ impl<D: Documents, L: Ledger> Users<'_, D, L> {
     async fn turn(
         &self,
         request: &Request<'_>,
+        reading: Option<Reading<D::Claim>>,
         attempts: &mut Vec<Attempt>,
     ) -> Result<Turn, ApplyError> {
         if let Some(error) = self.documents.known_to_fail(Access::Read) {
             return Ok(Turn::GiveUp(error));
         }
         let now = self.now();
-        let (document, claim) = self.documents.claim(request.user).await?;
-        let state = document.as_deref().map(parse).transpose()?;
+        let Reading { state, claim } = match reading {
+            Some(reading) => reading,
+            None => self.claim(request.user).await?,
+        };
         // A swap that seemed to fail was made after all.
         if let Some(made) = take_made(attempts, state.as_ref()) {
             return Ok(Turn::Carried(self.committed(request, made, now).await));
@@ -145,6 +165,13 @@ impl<D: Documents, L: Ledger> Users<'_, D, L> {
                 reply,
             } => (*next, writes, reply),
         };
+        debug_assert!(
+            next.has_write(&write)
+                && state
+                    .as_ref()
+                    .is_none_or(|state| state.revision < next.revision),
+            "a change leaves no mark in the state, or no newer one"
+        );
         if attempts.len() >= SWAPS_MAX {
             return Ok(Turn::GiveUp(raced()));
         }
@@ -176,12 +203,13 @@ impl<D: Documents, L: Ledger> Users<'_, D, L> {
         attempts: &mut Vec<Attempt>,
         claim: D::Claim,
         document: &[u8],
-        now: Instant,
+        now: Timestamp,
     ) -> Result<Turn, ApplyError> {
         // Another request of this instance may have found out while this one waited for the ledger.
         if let Some(error) = self.documents.known_to_fail(Access::Write) {
             return Ok(Turn::GiveUp(error));
         }
+        debug_assert!(!attempts.is_empty(), "a swap is made of no attempt");
         let swapped = self.documents.swap(claim, document).await;
         if let Err(error) = &swapped
             && request.deadline.is_over(self.environment)
@@ -210,8 +238,8 @@ impl<D: Documents, L: Ledger> Users<'_, D, L> {
         state: Option<&State>,
         claim: D::Claim,
         write: &WriteId,
-        now: Instant,
-    ) -> Result<Option<(D::Claim, Option<Instant>)>, StoreError> {
+        now: Timestamp,
+    ) -> Result<Option<(D::Claim, Option<Timestamp>)>, StoreError> {
         let Some(state) = state else {
             let created = self.claim_creation(request, write).await?;
             return Ok(created.map(|(claim, lease_until)| (claim, Some(lease_until))));
@@ -230,7 +258,7 @@ impl<D: Documents, L: Ledger> Users<'_, D, L> {
         request: &Request<'_>,
         state: Option<&State>,
         write: &WriteId,
-        now: Instant,
+        now: Timestamp,
     ) -> Result<Step, ApplyError> {
         let written_through = match (request.change, state) {
             (Change::Command { command, .. }, Some(state)) => {
@@ -249,7 +277,7 @@ impl<D: Documents, L: Ledger> Users<'_, D, L> {
         Ok(match request.change {
             Change::Command { command, .. } => step(state, command, &context)?,
             Change::TakeUp(facts) => {
-                take_up(state, facts, &context).unwrap_or(Step::Unchanged(Reply::Swept))
+                take_up(state, facts, &context).unwrap_or(Step::Unchanged(Reply::TakenUp))
             }
         })
     }
@@ -259,7 +287,7 @@ impl<D: Documents, L: Ledger> Users<'_, D, L> {
         &self,
         state: &State,
         command: &Command,
-        now: Instant,
+        now: Timestamp,
     ) -> Result<Option<u64>, ApplyError> {
         let length = state.outbox.len();
         if length <= OUTBOX_WRITTEN_AT || !is_told(command) {
@@ -273,7 +301,7 @@ impl<D: Documents, L: Ledger> Users<'_, D, L> {
                     "{length} rows of {} wait for the ledger: is anything sweeping? To write them failed: {error}",
                     pseudonym(&state.user)
                 );
-                if length > OUTBOX_MAX && matches!(command, Command::Start { .. }) {
+                if length > OUTBOX_MAX && matches!(command, Command::Start(_)) {
                     let why = format!("{length} rows wait for the ledger");
                     return Err(StoreError::Busy(why).into());
                 }
@@ -283,7 +311,7 @@ impl<D: Documents, L: Ledger> Users<'_, D, L> {
     }
 
     /// The swap was made: tells the ledger. Should that fail, the alarm does it from the outbox.
-    async fn committed(&self, request: &Request<'_>, made: Attempt, now: Instant) -> Carried {
+    async fn committed(&self, request: &Request<'_>, made: Attempt, now: Timestamp) -> Carried {
         let user = request.user;
         if let Some(until) = made.lease_until {
             self.check_creation(request, until).await;
@@ -341,7 +369,7 @@ impl Change<'_> {
 fn changes_ledger(command: &Command) -> bool {
     matches!(
         command,
-        Command::Start { .. }
+        Command::Start(_)
             | Command::ChangePlan { .. }
             | Command::PastDue { .. }
             | Command::Reconcile(_)

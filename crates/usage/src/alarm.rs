@@ -5,11 +5,9 @@ use std::time::Duration;
 
 use crate::ending::ending;
 use crate::ids::UserId;
-use crate::ledger::LedgerWrite;
 use crate::policy::Policy;
-use crate::settle::settle;
 use crate::state::State;
-use crate::time::Instant;
+use crate::time::Timestamp;
 
 /// Over how long the archiving of periods that end at one instant is spread, as most do: with the calendar month. Nothing
 /// waits for it, since whoever comes back archives by himself, and sweeps have running sessions to see to.
@@ -18,8 +16,7 @@ pub const ARCHIVE_SPREAD: Duration = Duration::from_hours(6);
 /// When an alarm fires, and whether somebody waits for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Alarm {
-    /// When.
-    pub at: Instant,
+    pub at: Timestamp,
     /// Whether a session runs or rows are on their way to the ledger: such alarms come before those that only archive.
     pub urgent: bool,
 }
@@ -29,18 +26,27 @@ pub struct Alarm {
 /// While a session runs: at the interval at which the ledger is kept up to date, or earlier, when the session ends by
 /// itself. While the outbox is not empty: at that interval. Else some hours after the end of a period that the ledger has
 /// heard of, to archive it. And when a grant ends by itself. `None` when nothing is left to do.
-#[must_use]
-pub fn next_alarm(state: &State, now: Instant, policy: &Policy) -> Option<Alarm> {
+pub fn next_alarm(state: &State, now: Timestamp, policy: &Policy) -> Option<Alarm> {
+    next_alarm_with(state, !state.outbox.is_empty(), now, policy)
+}
+
+/// [`next_alarm`], where `rows_wait` says whether any row of the outbox is still on its way.
+pub(crate) fn next_alarm_with(
+    state: &State,
+    rows_wait: bool,
+    now: Timestamp,
+    policy: &Policy,
+) -> Option<Alarm> {
     let soon = now.plus(policy.alarm_interval);
     let lapse = state.grants.next_lapse(policy, now);
-    let urgent = |at: Instant| Alarm {
+    let urgent = |at: Timestamp| Alarm {
         at: lapse.map_or(at, |lapse| at.min(lapse)),
         urgent: true,
     };
     if let Some(session) = &state.session {
         return Some(urgent(soon.min(ending(state, session, policy).due)));
     }
-    if !state.outbox.is_empty() {
+    if rows_wait {
         return Some(urgent(soon));
     }
     let archive = state
@@ -57,27 +63,4 @@ fn share_of_spread(user: &UserId) -> Duration {
     let mut hasher = DefaultHasher::new();
     user.hash(&mut hasher);
     Duration::from_secs(hasher.finish() % ARCHIVE_SPREAD.as_secs())
-}
-
-/// The rows that a sweep at `now` writes before it touches the state: those of the outbox, and while a session runs, how it
-/// and its period stand at this moment. A period that only this look opens has no row yet: another change may be stored
-/// first and move the end that was crossed.
-#[must_use]
-pub fn rows_to_write(state: &State, now: Instant, policy: &Policy) -> Vec<LedgerWrite> {
-    let mut settled = state.clone();
-    settle(&mut settled, state.time(now), policy);
-    let mut present = Vec::new();
-    if let Some(session) = &settled.session {
-        present.push(LedgerWrite::Session(session.row(settled.instant)));
-        if settled.period.id == state.period.id {
-            let row = settled.period_row(settled.instant, policy, false);
-            present.push(LedgerWrite::Period(row));
-        }
-    }
-    let outgoing = state.outbox.iter().map(|outgoing| &outgoing.write);
-    outgoing
-        .filter(|old| !present.iter().any(|new| new.supersedes(old)))
-        .cloned()
-        .chain(present.iter().cloned())
-        .collect()
 }

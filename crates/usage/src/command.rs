@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::alarm::Alarm;
 use crate::event_order::EventOrder;
 use crate::grant::{Roster, Source};
 use crate::ids::{CustomerId, SessionId, SubscriptionId};
@@ -9,32 +10,18 @@ use crate::mints::MintLimits;
 use crate::period::Period;
 use crate::plan::PlanName;
 use crate::session::{Difficulty, EndReason, EndedSession, Topic};
-use crate::time::{Instant, Minutes, Seconds};
+use crate::time::{Minutes, Seconds, Timestamp};
 
 /// A change that somebody wants.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Command {
     /// Start a session.
-    Start {
-        /// The id that it is to have.
-        session: SessionId,
-        /// What it is about.
-        topic: Option<Topic>,
-        /// How hard.
-        difficulty: Option<Difficulty>,
-        /// Whether a session that runs already is ended for it.
-        takeover: bool,
-    },
+    Start(SessionStart),
     /// The session is alive.
-    Heartbeat {
-        /// Which.
-        session: SessionId,
-    },
+    Heartbeat { session: SessionId },
     /// The session is over.
     End {
-        /// Which.
         session: SessionId,
-        /// Why.
         reason: EndReason,
     },
     /// A realtime token is about to be asked for, for the running session: this takes a place among the user's mints.
@@ -49,23 +36,22 @@ pub enum Command {
         /// The session that it was minted for.
         session: SessionId,
         /// How long it can be talked with.
-        token_until: Instant,
+        token_until: Timestamp,
     },
     /// The token did not come: its place among the mints is given back.
     MintFailed {
         /// The instant of the mint, [`Minted::at`].
-        mint: Instant,
+        mint: Timestamp,
     },
     /// A source grants a plan, or no longer does.
     ChangePlan {
-        /// Who.
         source: Source,
         /// What it grants from now on.
         plan: Option<PlanName>,
         /// The paid period, where it is told: see [`Period::paid`]. A grant with one has to be renewed.
         period: Option<Period>,
         /// When the grant ends by itself, where it is told.
-        ends_at: Option<Instant>,
+        ends_at: Option<Timestamp>,
         /// The provider's customer whom the subscription belongs to, where it is told.
         customer: Option<CustomerId>,
         /// Whether usage starts afresh.
@@ -75,7 +61,6 @@ pub enum Command {
     },
     /// A subscription is behind with a payment.
     PastDue {
-        /// Which.
         subscription: SubscriptionId,
         /// The period that is not paid, where it is told.
         period: Option<Period>,
@@ -89,6 +74,18 @@ pub enum Command {
         /// The ledger has all rows of the outbox up to this revision.
         written_through: u64,
     },
+}
+
+/// A session that somebody wants to start.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SessionStart {
+    /// The id that it is to have.
+    pub session: SessionId,
+    /// What it is about.
+    pub topic: Option<Topic>,
+    pub difficulty: Option<Difficulty>,
+    /// Whether a session that runs already is ended for it.
+    pub takeover: bool,
 }
 
 /// The answer to a command that was carried out.
@@ -107,18 +104,49 @@ pub enum Reply {
     GivenBack,
     /// To `ChangePlan`, `PastDue` and `Reconcile`.
     Plan(PlanOutcome),
-    /// To `Sweep`.
-    Swept,
+    /// To `Sweep`: when the next one is wanted, provided that the ledger is told the rows that go with this answer.
+    #[serde(skip)]
+    Swept(Option<Alarm>),
+    /// To facts of the ledger's, which nobody asked for: see [`take_up`](crate::take_up()).
+    #[serde(skip)]
+    TakenUp,
+}
+
+/// The answer to another command. It cannot come of the command itself, only of an answer that was kept for a repeated
+/// request.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error("the answer kept for this request is to another command: {0:?}")]
+pub struct OtherReply(pub Box<Reply>);
+
+macro_rules! replies {
+    ($($variant:ident($answer:ty)),* $(,)?) => {$(
+        impl TryFrom<Reply> for $answer {
+            type Error = OtherReply;
+
+            fn try_from(reply: Reply) -> Result<Self, OtherReply> {
+                match reply {
+                    Reply::$variant(answer) => Ok(answer),
+                    other => Err(OtherReply(Box::new(other))),
+                }
+            }
+        }
+    )*};
+}
+
+replies! {
+    Started(Started),
+    Heard(Heard),
+    Stopped(Stopped),
+    Minted(Minted),
+    Plan(PlanOutcome),
+    Swept(Option<Alarm>),
 }
 
 /// A session has started.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Started {
-    /// Its id.
     pub session: SessionId,
-    /// When.
-    pub at: Instant,
-    /// Minutes left.
+    pub at: Timestamp,
     pub minutes_remaining: Minutes,
     /// How long it may last.
     pub seconds_remaining: Seconds,
@@ -131,7 +159,6 @@ pub struct Heard {
     pub session_minutes: Minutes,
     /// The period's usage.
     pub total_minutes_used: Minutes,
-    /// Minutes left.
     pub minutes_remaining: Minutes,
     /// How much longer it may last; zero when it is over.
     pub seconds_remaining: Seconds,
@@ -148,10 +175,8 @@ pub struct Stopped {
     pub total_minutes_used: Minutes,
     /// The minutes left right after it.
     pub minutes_remaining: Minutes,
-    /// Why.
     pub reason: EndReason,
-    /// When.
-    pub at: Instant,
+    pub at: Timestamp,
 }
 
 impl From<&EndedSession> for Stopped {
@@ -172,13 +197,12 @@ pub struct Minted {
     /// The session that it is for.
     pub session: SessionId,
     /// The instant of this, by which the mint can be given back.
-    pub at: Instant,
-    /// Minutes left.
+    pub at: Timestamp,
     pub minutes_remaining: Minutes,
     /// How much longer the user may talk.
     pub seconds_remaining: Seconds,
     /// The instant at which the session will be stopped, which the token must not outlive.
-    pub until: Instant,
+    pub until: Timestamp,
 }
 
 /// What became of news about a plan.

@@ -19,7 +19,7 @@ use crate::rhythm::Rhythm;
 use crate::session::{EndReason, Terms};
 use crate::settle::{close_period_under_session, end_session, open_next_period};
 use crate::state::{CurrentPeriod, SCHEMA, State};
-use crate::time::{Instant, Minutes};
+use crate::time::{Minutes, Timestamp};
 
 /// No month is shorter.
 pub(crate) const SHORTEST_MONTH: Duration = Duration::from_hours(28 * 24);
@@ -29,20 +29,19 @@ pub(crate) const SHORTEST_MONTH: Duration = Duration::from_hours(28 * 24);
 pub fn take_effect(
     state: &mut State,
     before: &Plan,
-    now: Instant,
+    now: Timestamp,
     policy: &Policy,
 ) -> Vec<LedgerWrite> {
     let mut writes = Vec::new();
     writes.extend(follow(state, before, now, policy));
     writes.extend(adopt_plan(state, now, policy));
-    state.period.recorded = true;
-    writes.push(LedgerWrite::Period(state.period_row(now, policy, false)));
+    writes.push(state.record_period(now, policy));
     writes
 }
 
 /// From `now` on the running session has the plan that the user is granted then. Is it over that one's limit, it ends: the
 /// minutes were there until this instant, so it is billed by the plan that it ran under.
-fn adopt_plan(state: &mut State, now: Instant, policy: &Policy) -> Vec<LedgerWrite> {
+fn adopt_plan(state: &mut State, now: Timestamp, policy: &Policy) -> Vec<LedgerWrite> {
     let plan = state.granted_plan(policy);
     let Some(session) = &state.session else {
         return Vec::new();
@@ -65,7 +64,7 @@ fn adopt_plan(state: &mut State, now: Instant, policy: &Policy) -> Vec<LedgerWri
 }
 
 /// A grant ends by itself at `at`. If another one is in force, nothing changes.
-pub fn lapse(state: &mut State, at: Instant, policy: &Policy) -> Vec<LedgerWrite> {
+pub fn lapse(state: &mut State, at: Timestamp, policy: &Policy) -> Vec<LedgerWrite> {
     let (before, granted) = (state.plan(policy), state.granted_plan(policy));
     state.instant = at;
     let source = state.period.rhythm.source();
@@ -98,7 +97,7 @@ pub fn take_up(state: &mut State, policy: &Policy) {
 }
 
 /// Starts the usage afresh at `now`: what was used until then stays in a period of its own that is closed.
-pub fn reset(state: &mut State, plan: &Plan, now: Instant) -> Option<LedgerWrite> {
+pub fn reset(state: &mut State, plan: &Plan, now: Timestamp) -> Option<LedgerWrite> {
     if state.session.is_none() && !state.period.recorded {
         return None;
     }
@@ -107,12 +106,17 @@ pub fn reset(state: &mut State, plan: &Plan, now: Instant) -> Option<LedgerWrite
 }
 
 /// The first second that the next period can begin in, so that no two periods have one second in the ledger.
-fn next_second(state: &State) -> Instant {
+fn next_second(state: &State) -> Timestamp {
     state.period.latest_start().plus(Duration::from_secs(1))
 }
 
 /// Follows the source that sets the rhythm at `now`.
-fn follow(state: &mut State, before: &Plan, now: Instant, policy: &Policy) -> Option<LedgerWrite> {
+fn follow(
+    state: &mut State,
+    before: &Plan,
+    now: Timestamp,
+    policy: &Policy,
+) -> Option<LedgerWrite> {
     let source = state.period.rhythm.source();
     match state.grants.held(policy, now, source) {
         Held::By { source, period } => {
@@ -137,7 +141,7 @@ fn follow(state: &mut State, before: &Plan, now: Instant, policy: &Policy) -> Op
 
 /// A plan is granted for no paid period that is told, so the current period stays. If the source of the rhythm told one
 /// before, months go on from its day.
-fn follow_untold(state: &mut State, now: Instant, policy: &Policy) {
+fn follow_untold(state: &mut State, now: Timestamp, policy: &Policy) {
     let Rhythm::Cycle(cycle) = &mut state.period.rhythm else {
         return;
     };
@@ -149,7 +153,7 @@ fn follow_untold(state: &mut State, now: Instant, policy: &Policy) {
 }
 
 /// Nobody sets the rhythm any more: it is the calendar's from the next month on.
-fn follow_calendar(state: &mut State, now: Instant) {
+fn follow_calendar(state: &mut State, now: Timestamp) {
     state.period.rhythm = Rhythm::Calendar;
     let month_end = Period::calendar_month(now).end();
     let end = state.period.bounds.end().min(month_end);
@@ -160,11 +164,11 @@ fn follow_calendar(state: &mut State, now: Instant) {
 
 /// Moves the bounds of the current period to those that the rhythm gives at `now`; the usage stays. Its end is never put off
 /// for longer than the plan's minutes are meant for, and its start never back into a period that is closed.
-fn move_bounds(state: &mut State, now: Instant, policy: &Policy) {
+fn move_bounds(state: &mut State, now: Timestamp, policy: &Policy) {
     let allowance = state.granted_plan(policy).per;
     let period = &mut state.period;
     let told = period.rhythm.period_at(now, allowance);
-    let earliest = period.closed_until.unwrap_or(Instant::earliest());
+    let earliest = period.closed_until.unwrap_or(Timestamp::earliest());
     let start = told.start().min(period.fresh_since).max(earliest);
     let latest = period.rhythm.latest_end(period.fresh_since, allowance);
     let end = if now < latest {
@@ -172,6 +176,7 @@ fn move_bounds(state: &mut State, now: Instant, policy: &Policy) {
     } else {
         told.end()
     };
+    // A period that a clock which was ahead has begun may lie behind what is told: then it keeps its bounds.
     if let Ok(bounds) = Period::new(start, end) {
         period.bounds = bounds;
     }
@@ -181,11 +186,11 @@ fn move_bounds(state: &mut State, now: Instant, policy: &Policy) {
 /// the new one, as far as they are remembered.
 fn begin_cycle(
     state: &mut State,
-    start: Instant,
-    now: Instant,
+    start: Timestamp,
+    now: Timestamp,
     before: &Plan,
 ) -> Option<LedgerWrite> {
-    let is_since = |at: Instant| start <= at && at <= now;
+    let is_since = |at: Timestamp| start <= at && at <= now;
     let since = state
         .ended
         .iter()
@@ -202,13 +207,14 @@ fn begin_cycle(
 
 /// Closes the current period at `cut`, a later second than it began in, and opens the next there, with its end. What the
 /// running session lasts after `now` is in the next one in any case.
-fn close_at(state: &mut State, cut: Instant, now: Instant, plan: &Plan) -> Option<LedgerWrite> {
+fn close_at(state: &mut State, cut: Timestamp, now: Timestamp, plan: &Plan) -> Option<LedgerWrite> {
     let CurrentPeriod {
         bounds,
         closed_until,
         recorded,
         ..
     } = state.period;
+    debug_assert!(bounds.start() < cut, "a period is cut before it began");
     let is_split = state
         .session
         .as_ref()
@@ -218,6 +224,7 @@ fn close_at(state: &mut State, cut: Instant, now: Instant, plan: &Plan) -> Optio
     } else {
         let row = LedgerWrite::Period(PeriodRow {
             id: state.period.id.clone(),
+            // As in `close_period_under_session`.
             period: Period::new(bounds.start(), cut).unwrap_or(bounds),
             plan: plan.name.clone(),
             minutes_used: state.period.billed_minutes,
@@ -232,6 +239,7 @@ fn close_at(state: &mut State, cut: Instant, now: Instant, plan: &Plan) -> Optio
         state.period.recorded = state.session.is_some();
         recorded.then_some(row)
     };
+    // Where nothing is left of the old bounds, the next period has those that the rhythm gives.
     if let Ok(rest) = Period::new(cut, bounds.end()) {
         state.period.bounds = rest;
     }

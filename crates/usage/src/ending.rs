@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::policy::Policy;
 use crate::session::{EndReason, RunningSession, Terms};
 use crate::state::State;
-use crate::time::{Instant, Minutes};
+use crate::time::{Minutes, Timestamp};
 
 /// So many heartbeat intervals without a sign of life are a silence: one may be late and one may be lost, a client that is
 /// well sends the third.
@@ -28,19 +28,17 @@ pub(crate) const FREE_FAILURES_MAX: u32 = 3;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ending {
     /// When it is certain, and the session is over.
-    pub due: Instant,
+    pub due: Timestamp,
     /// What is told as its end: `due`, but for a silence, which counts back. Never after `due`.
-    pub ended_at: Instant,
+    pub ended_at: Timestamp,
     /// Up to when it is billed: `ended_at`, but for a silence with a token that lives on.
-    pub billed_until: Instant,
-    /// Why.
+    pub billed_until: Timestamp,
     pub reason: EndReason,
     /// Whether the session may have failed before anybody could talk: then it may be free.
     pub failed: bool,
 }
 
 /// The end that the running session is heading for within the current period's minutes if nothing more is heard of it.
-#[must_use]
 pub fn ending(state: &State, session: &RunningSession, policy: &Policy) -> Ending {
     let terms = state.terms(session, policy);
     let (stop, reason) = stop(state, session, &terms);
@@ -53,11 +51,10 @@ pub fn ending(state: &State, session: &RunningSession, policy: &Policy) -> Endin
 }
 
 /// The end that a command gives the running session at `now`, when it has not yet ended by itself.
-#[must_use]
 pub fn ending_now(
     state: &State,
     session: &RunningSession,
-    now: Instant,
+    now: Timestamp,
     reason: EndReason,
     policy: &Policy,
 ) -> Ending {
@@ -70,7 +67,7 @@ pub fn ending_now(
 }
 
 impl Ending {
-    fn at(due: Instant, reason: EndReason) -> Self {
+    fn at(due: Timestamp, reason: EndReason) -> Self {
         Self {
             due,
             ended_at: due,
@@ -94,13 +91,13 @@ impl Ending {
     }
 }
 
-fn is_silent(session: &RunningSession, terms: &Terms, at: Instant) -> bool {
+fn is_silent(session: &RunningSession, terms: &Terms, at: Timestamp) -> bool {
     at.since(session.last_sign) > terms.heartbeat_interval.saturating_mul(SILENT_INTERVALS)
 }
 
 /// The end of a session whose silence is noticed at `due`: the client was there until the last sign of life, and would
 /// have been heard of again an interval later.
-fn silence(state: &State, session: &RunningSession, terms: &Terms, due: Instant) -> Ending {
+fn silence(state: &State, session: &RunningSession, terms: &Terms, due: Timestamp) -> Ending {
     let (stop, _) = stop(state, session, terms);
     let heard_until = session
         .last_sign
@@ -122,7 +119,11 @@ fn silence(state: &State, session: &RunningSession, terms: &Terms, due: Instant)
 }
 
 /// When the session is stopped however lively it is: at its last minute, or at the longest that a session may last.
-pub(crate) fn stop(state: &State, session: &RunningSession, terms: &Terms) -> (Instant, EndReason) {
+pub(crate) fn stop(
+    state: &State,
+    session: &RunningSession,
+    terms: &Terms,
+) -> (Timestamp, EndReason) {
     let limit = limit_instant(state, session, terms);
     match terms.session_max.map(|max| session.started_at.plus(max)) {
         Some(cap) if cap < limit => (cap, EndReason::Timeout),
@@ -131,7 +132,7 @@ pub(crate) fn stop(state: &State, session: &RunningSession, terms: &Terms) -> (I
 }
 
 /// When the minutes of the current period are used up: those that earlier periods carry, and those left in this one.
-fn limit_instant(state: &State, session: &RunningSession, terms: &Terms) -> Instant {
+fn limit_instant(state: &State, session: &RunningSession, terms: &Terms) -> Timestamp {
     let left = terms.plan.minutes.minus(state.period.billed_minutes);
     let carried = session.earlier.last().map_or(Minutes::ZERO, |last| {
         Minutes::rounded_up(last.cut().since(session.started_at))

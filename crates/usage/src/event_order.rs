@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::time::Instant;
+use crate::time::Timestamp;
 
 /// How far ahead of its arrival an event may say that it happened: as much as the clocks of a webhook's sender and
 /// receiver may differ. A stamp further ahead would make all that follows look old.
@@ -44,7 +44,7 @@ pub enum News {
 impl EventOrder {
     /// For an event that tells its time in milliseconds.
     #[must_use]
-    pub fn at(happened: Instant, event: &str) -> Self {
+    pub fn at(happened: Timestamp, event: &str) -> Self {
         Self {
             unix_micros: micros(happened),
             event: event.to_owned(),
@@ -53,7 +53,7 @@ impl EventOrder {
 
     /// For an update that arrives now and does not say when it happened, where `known` is the latest of what is known.
     #[must_use]
-    pub fn untold(now: Instant, event: &str, known: Option<&Self>) -> Self {
+    pub fn untold(now: Timestamp, event: &str, known: Option<&Self>) -> Self {
         let arrived = micros(now).saturating_sub(in_micros(UNTOLD_AGE));
         let after = known.map_or(i64::MIN, |known| known.unix_micros.saturating_add(1));
         Self {
@@ -64,14 +64,13 @@ impl EventOrder {
 
     /// Whether the event says that it happened far later than now, when it arrives. Then it is taken to have happened five
     /// minutes from now, which an operator may want to know.
-    #[must_use]
-    pub fn is_far_ahead(&self, now: Instant) -> bool {
+    pub fn is_far_ahead(&self, now: Timestamp) -> bool {
         self.unix_micros > micros(now.plus(AHEAD_MAX))
     }
 
     /// The event as it counts when it arrives now: never far ahead.
     #[must_use]
-    pub fn arriving(&self, now: Instant) -> Self {
+    pub fn arriving(&self, now: Timestamp) -> Self {
         Self {
             unix_micros: self.unix_micros.min(micros(now.plus(AHEAD_MAX))),
             event: self.event.clone(),
@@ -93,12 +92,12 @@ impl EventOrder {
     }
 
     /// The millisecond in which it happened.
-    pub(crate) fn instant(&self) -> Instant {
-        Instant::from_unix_millis(self.unix_micros.div_euclid(1_000))
+    pub(crate) fn instant(&self) -> Timestamp {
+        Timestamp::from_unix_millis(self.unix_micros.div_euclid(1_000))
     }
 }
 
-fn micros(at: Instant) -> i64 {
+fn micros(at: Timestamp) -> i64 {
     at.unix_millis().saturating_mul(1_000)
 }
 

@@ -17,7 +17,7 @@ use crate::event_order::{EventOrder, News};
 use crate::ids::{CustomerId, SubscriptionId, WriteId};
 use crate::period::Period;
 use crate::plan::PlanName;
-use crate::time::Instant;
+use crate::time::Timestamp;
 
 /// The most subscriptions remembered for a user, far more than anybody pays for at a time; beyond it the one that ended
 /// first is forgotten.
@@ -46,7 +46,7 @@ pub struct Granted {
     pub period: Option<Period>,
     /// When the grant ends by itself, where it is told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ends_at: Option<Instant>,
+    pub ends_at: Option<Timestamp>,
     /// The provider's customer whom the subscription belongs to, where it is told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub customer: Option<CustomerId>,
@@ -76,7 +76,7 @@ pub struct RosterEntry {
     /// Its paid period.
     pub period: Option<Period>,
     /// When it ends by itself, where it is told.
-    pub ends_at: Option<Instant>,
+    pub ends_at: Option<Timestamp>,
 }
 
 /// That a subscription is behind with a payment.
@@ -222,8 +222,7 @@ impl Grants {
     }
 
     /// The order of an update that arrives now and does not say when it happened: see [`EventOrder`].
-    #[must_use]
-    pub fn after_all_known(&self, source: &Source, now: Instant, write: &WriteId) -> EventOrder {
+    pub fn after_all_known(&self, source: &Source, now: Timestamp, write: &WriteId) -> EventOrder {
         let known = match source {
             Source::Manual => self.manual.as_ref().map(|manual| &manual.as_of),
             Source::Subscription(id) => self.last_word(id),

@@ -46,13 +46,11 @@ impl<T> Kept<T> {
     }
 
     /// How many there are, those that this version cannot read included.
-    #[must_use]
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
     /// Whether there are none at all.
-    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -6,7 +6,7 @@ use crate::ids::SessionId;
 use crate::period::Period;
 use crate::plan::PlanName;
 use crate::session::{Difficulty, EndReason, Topic};
-use crate::time::{Instant, Minutes};
+use crate::time::{Minutes, Timestamp};
 
 /// One row to insert or to bring up to date. Writing it twice, or after a newer one, changes nothing.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -24,7 +24,6 @@ pub struct PeriodRow {
     /// The user and the second in which the period first began: `user_42:1793523600`. It stays when a subscription
     /// moves the period's bounds.
     pub id: String,
-    /// The bounds.
     pub period: Period,
     /// The plan in force.
     pub plan: PlanName,
@@ -41,10 +40,9 @@ pub struct PeriodRow {
 /// A row of `usage_sessions`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SessionRow {
-    /// The session.
     pub id: SessionId,
     /// When it started.
-    pub started_at: Instant,
+    pub started_at: Timestamp,
     /// How it ended, if it did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended: Option<SessionEnd>,
@@ -53,7 +51,6 @@ pub struct SessionRow {
     /// What it is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub topic: Option<Topic>,
-    /// How hard.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub difficulty: Option<Difficulty>,
 }
@@ -61,15 +58,12 @@ pub struct SessionRow {
 /// How a session ended.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SessionEnd {
-    /// When.
-    pub at: Instant,
-    /// Why.
+    pub at: Timestamp,
     pub reason: EndReason,
 }
 
 impl LedgerWrite {
     /// Whether this row replaces all that `other` says.
-    #[must_use]
     pub fn supersedes(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Period(new), Self::Period(old)) => new.id == old.id,

@@ -10,13 +10,13 @@ use crate::policy::Policy;
 use crate::settle::{settle, time_remaining};
 use crate::state::State;
 use crate::status::of_settled;
-use crate::time::{Instant, Minutes};
+use crate::time::{Minutes, Timestamp};
 
 /// Carries out a command about a token; `None` for any other command.
 pub(crate) fn step(
     next: &mut State,
     command: &Command,
-    now: Instant,
+    now: Timestamp,
     policy: &Policy,
 ) -> Option<Result<Reply, Refusal>> {
     let done = match command {
@@ -39,7 +39,7 @@ fn mint(
     next: &mut State,
     wanted: Option<SessionId>,
     limits: MintLimits,
-    now: Instant,
+    now: Timestamp,
     policy: &Policy,
 ) -> Result<Minted, Refusal> {
     let minted = running(next, wanted, now, policy)?;
@@ -54,11 +54,12 @@ fn mint(
 fn hand_out(
     next: &mut State,
     wanted: SessionId,
-    token_until: Instant,
-    now: Instant,
+    token_until: Timestamp,
+    now: Timestamp,
     policy: &Policy,
 ) -> Result<Minted, Refusal> {
     let minted = running(next, Some(wanted), now, policy)?;
+    debug_assert!(next.session.is_some(), "a token was minted for no session");
     if let Some(session) = &mut next.session {
         session.hear(now);
         session.token_until = session.token_until.max(Some(token_until));
@@ -70,7 +71,7 @@ fn hand_out(
 fn running(
     state: &State,
     wanted: Option<SessionId>,
-    now: Instant,
+    now: Timestamp,
     policy: &Policy,
 ) -> Result<Minted, Refusal> {
     let mut present = state.clone();

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::time::{Instant, Seconds};
+use crate::time::{Seconds, Timestamp};
 
 /// The span in which mints are counted.
 const WINDOW: Duration = Duration::from_mins(1);
@@ -25,10 +25,10 @@ pub struct MintLimits {
 pub struct Mints {
     /// Those that were handed out, and those under way.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    counted: Vec<Instant>,
+    counted: Vec<Timestamp>,
     /// Those that came to nothing.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    failed: Vec<Instant>,
+    failed: Vec<Timestamp>,
     /// Fields of a later version, kept.
     #[serde(flatten)]
     extra: Map<String, Value>,
@@ -36,7 +36,7 @@ pub struct Mints {
 
 impl Mints {
     /// Takes a place for a mint at `now`, or tells how long to wait for one.
-    pub(crate) fn reserve(&mut self, now: Instant, limits: MintLimits) -> Result<(), Seconds> {
+    pub(crate) fn reserve(&mut self, now: Timestamp, limits: MintLimits) -> Result<(), Seconds> {
         for mints in [&mut self.counted, &mut self.failed] {
             mints.retain(|mint| now.since(*mint) < WINDOW);
         }
@@ -54,7 +54,7 @@ impl Mints {
     }
 
     /// The mint of that instant came to nothing: from now on it counts as a try only. False if it is not among the last.
-    pub(crate) fn give_back(&mut self, mint: Instant) -> bool {
+    pub(crate) fn give_back(&mut self, mint: Timestamp) -> bool {
         let Some(place) = self.counted.iter().position(|counted| *counted == mint) else {
             return false;
         };
@@ -84,8 +84,8 @@ mod tests {
         tries_per_minute_max: 4,
     };
 
-    fn at(seconds: i64) -> Instant {
-        Instant::from_unix_seconds(1_790_000_000 + seconds)
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_unix_seconds(1_790_000_000 + seconds)
     }
 
     #[test]

@@ -10,14 +10,14 @@ use crate::ids::WriteId;
 use crate::ledger::LedgerWrite;
 use crate::policy::Policy;
 use crate::state::State;
-use crate::time::Instant;
+use crate::time::Timestamp;
 
 /// Takes in a command that tells of grants, on a state that was brought to `now`, and gives what became of it and the rows
 /// that follow; `None` for any other command.
 pub(crate) fn hear(
     state: &mut State,
     command: &Command,
-    now: Instant,
+    now: Timestamp,
     write: &WriteId,
     policy: &Policy,
 ) -> Option<(PlanOutcome, Vec<LedgerWrite>)> {
@@ -37,7 +37,7 @@ pub(crate) fn hear(
     Some((outcome, writes))
 }
 
-fn record(grants: &mut Grants, command: &Command, now: Instant, write: &WriteId) -> Option<News> {
+fn record(grants: &mut Grants, command: &Command, now: Timestamp, write: &WriteId) -> Option<News> {
     Some(match command {
         Command::ChangePlan {
             source,

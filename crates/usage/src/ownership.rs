@@ -7,7 +7,6 @@ use crate::ids::{CustomerId, SubscriptionId, UserId};
 /// What is known of a subscription apart from what it grants.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ownership {
-    /// Which.
     pub subscription: SubscriptionId,
     /// Whose it is.
     pub user: UserId,
@@ -23,7 +22,6 @@ pub struct Ownership {
 
 impl Ownership {
     /// The order of the newest event.
-    #[must_use]
     pub fn last_word(&self) -> EventOrder {
         EventOrder {
             unix_micros: self.last_micros,
@@ -35,7 +33,6 @@ impl Ownership {
 /// Whom an event is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Subscriber {
-    /// The user.
     pub user: UserId,
     /// The provider's name for them, where it is told.
     pub customer: Option<CustomerId>,
@@ -63,7 +60,6 @@ pub enum Claim {
 impl Subscriber {
     /// Weighs what an event says of a subscription, as of its own time, against what is known. `ends` where it says that the
     /// subscription grants nothing any more.
-    #[must_use]
     pub fn claim(
         &self,
         subscription: &SubscriptionId,

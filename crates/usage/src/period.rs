@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, Datelike, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::time::Instant;
+use crate::time::Timestamp;
 
 /// The instants from `start` on and before `end`.
 ///
@@ -13,14 +13,14 @@ use crate::time::Instant;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Bounds")]
 pub struct Period {
-    start: Instant,
-    end: Instant,
+    start: Timestamp,
+    end: Timestamp,
 }
 
 #[derive(Deserialize)]
 struct Bounds {
-    start: Instant,
-    end: Instant,
+    start: Timestamp,
+    end: Timestamp,
 }
 
 impl TryFrom<Bounds> for Period {
@@ -53,7 +53,7 @@ impl Period {
     ///
     /// # Errors
     /// When that leaves nothing between them.
-    pub fn new(start: Instant, end: Instant) -> Result<Self, PeriodError> {
+    pub fn new(start: Timestamp, end: Timestamp) -> Result<Self, PeriodError> {
         let (start, end) = (start.floor_to_second(), end.floor_to_second());
         if start < end {
             Ok(Self { start, end })
@@ -66,7 +66,7 @@ impl Period {
     ///
     /// # Errors
     /// When it is shorter than a day.
-    pub fn paid(start: Instant, end: Instant) -> Result<Self, PeriodError> {
+    pub fn paid(start: Timestamp, end: Timestamp) -> Result<Self, PeriodError> {
         let period = Self::new(start, end)?;
         if period.end.since(period.start) < PAID_MIN {
             return Err(PeriodError::UnderADay);
@@ -76,9 +76,9 @@ impl Period {
 
     /// The calendar month, in UTC, that holds `at`.
     #[must_use]
-    pub fn calendar_month(at: Instant) -> Self {
+    pub fn calendar_month(at: Timestamp) -> Self {
         let day = at.unix_seconds().rem_euclid(86_400);
-        let midnight = Instant::from_unix_seconds(at.unix_seconds() - day);
+        let midnight = Timestamp::from_unix_seconds(at.unix_seconds() - day);
         let first = Months::from(on_day(midnight.utc(), 1));
         Self {
             start: first.begin(0),
@@ -87,7 +87,7 @@ impl Period {
     }
 
     /// The month from `start` to the same day of the next one, or its last day.
-    pub(crate) fn month_from(start: Instant) -> Self {
+    pub(crate) fn month_from(start: Timestamp) -> Self {
         let start = start.floor_to_second();
         Self {
             start,
@@ -96,26 +96,23 @@ impl Period {
     }
 
     /// Its first instant.
-    #[must_use]
-    pub fn start(self) -> Instant {
+    pub fn start(self) -> Timestamp {
         self.start
     }
 
     /// The first instant after it.
-    #[must_use]
-    pub fn end(self) -> Instant {
+    pub fn end(self) -> Timestamp {
         self.end
     }
 
     /// How long it lasts.
-    #[must_use]
     pub fn length(self) -> Duration {
         self.end.since(self.start)
     }
 
     /// The period of the same length in calendar terms, this one or one after or before it, that holds `at`.
     #[must_use]
-    pub fn recurring_at(self, at: Instant) -> Self {
+    pub fn recurring_at(self, at: Timestamp) -> Self {
         match Cadence::of(self) {
             Cadence::Months { count, months } => {
                 let number = months.number_at(at).div_euclid(count) * count;
@@ -129,7 +126,7 @@ impl Period {
                 let number = passed.div_euclid(seconds);
                 let begin = |number: i64| {
                     let offset = number.saturating_mul(seconds);
-                    Instant::from_unix_seconds(self.start.unix_seconds().saturating_add(offset))
+                    Timestamp::from_unix_seconds(self.start.unix_seconds().saturating_add(offset))
                 };
                 Self {
                     start: begin(number),
@@ -143,7 +140,7 @@ impl Period {
     /// the whole of a period that is no longer than a month. Before this paid period begins it is the months that lead up to
     /// it.
     #[must_use]
-    pub fn month_at(self, at: Instant) -> Self {
+    pub fn month_at(self, at: Timestamp) -> Self {
         let months = match Cadence::of(self) {
             Cadence::Months { months, .. } => months,
             Cadence::Seconds(_) if at < self.start => Months::from(self.start),
@@ -157,9 +154,9 @@ impl Period {
     }
 
     /// The month of this period, which is no whole months, that holds `at`.
-    fn month_within(self, at: Instant) -> Self {
+    fn month_within(self, at: Timestamp) -> Self {
         let months = Months::from(self.start);
-        let is_rest = |from: Instant| self.end.since(from) <= REST_MAX;
+        let is_rest = |from: Timestamp| self.end.since(from) <= REST_MAX;
         let mut number = months.number_at(at);
         if number > 0 && is_rest(months.begin(number)) {
             number -= 1;
@@ -176,13 +173,13 @@ impl Period {
 /// month that is shorter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Months {
-    from: Instant,
+    from: Timestamp,
     /// The day of the month, 1 to 31, that is gone back to after a shorter month.
     day: u32,
 }
 
 impl Months {
-    fn from(from: Instant) -> Self {
+    fn from(from: Timestamp) -> Self {
         Self {
             from,
             day: from.utc().day(),
@@ -190,7 +187,7 @@ impl Months {
     }
 
     /// The first instant of a month; 0 is the one that begins at `from`.
-    fn begin(self, number: i64) -> Instant {
+    fn begin(self, number: i64) -> Timestamp {
         let from = self.from.utc();
         let by = u32::try_from(number.unsigned_abs())
             .map_or(chrono::Months::new(0), chrono::Months::new);
@@ -199,12 +196,12 @@ impl Months {
         } else {
             from.checked_add_months(by)
         };
-        // Chrono counts further than an `Instant`, which stops at the years 1970 and 9999.
+        // Chrono counts further than an `Timestamp`, which stops at the years 1970 and 9999.
         shifted.map_or(self.from, |month| on_day(month, self.day))
     }
 
     /// The number of the month that holds `at`.
-    fn number_at(self, at: Instant) -> i64 {
+    fn number_at(self, at: Timestamp) -> i64 {
         let number = months_between(self.from.utc(), at.utc());
         if self.begin(number) <= at {
             number
@@ -248,11 +245,11 @@ fn months_between(from: DateTime<Utc>, to: DateTime<Utc>) -> i64 {
 }
 
 /// `at` moved to that day of its month, or to the month's last day; the time of day stays, cut to the second.
-fn on_day(at: DateTime<Utc>, day: u32) -> Instant {
+fn on_day(at: DateTime<Utc>, day: u32) -> Timestamp {
     let day = day.clamp(1, u32::from(at.num_days_in_month()));
     // The day is within the month, so `with_day` finds it.
     let moved = at.with_day(day).unwrap_or(at);
-    Instant::from_unix_seconds(moved.timestamp())
+    Timestamp::from_unix_seconds(moved.timestamp())
 }
 
 #[cfg(test)]

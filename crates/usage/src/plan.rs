@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 
 use crate::time::Minutes;
 
@@ -12,13 +11,11 @@ use crate::time::Minutes;
 ///
 /// A state outlives the catalogue that it was written under, so a stored name may be gone from today's:
 /// [`Catalogue::plan`] then answers with free.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct PlanName(String);
 
 impl PlanName {
-    /// The name.
-    #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -33,7 +30,6 @@ impl fmt::Display for PlanName {
 /// What a plan grants.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
-    /// Its name.
     pub name: PlanName,
     /// Minutes in each period.
     pub minutes: Minutes,
@@ -159,19 +155,16 @@ impl Catalogue {
     }
 
     /// The plan of users who are granted no other.
-    #[must_use]
     pub fn free(&self) -> &Plan {
         &self.free
     }
 
     /// The plan that goes by `name`, whatever its case.
-    #[must_use]
     pub fn find(&self, name: &str) -> Option<&PlanName> {
         self.aliases.get(&name.to_lowercase())
     }
 
     /// What the plan of that name grants today; free, where the catalogue no longer has it.
-    #[must_use]
     pub fn plan(&self, name: &PlanName) -> Plan {
         self.plans.get(name).unwrap_or(&self.free).clone()
     }

@@ -7,7 +7,6 @@ use crate::plan::Catalogue;
 /// What an operator can set about the rules, all with the defaults of the variables of the same names.
 #[derive(Clone, Debug)]
 pub struct Policy {
-    /// The plans.
     pub catalogue: Catalogue,
     /// The silence after which a session is over, as of its last heartbeat.
     pub stale_after: Duration,

@@ -7,14 +7,13 @@
 use std::time::Duration;
 
 use crate::state::State;
-use crate::time::Instant;
+use crate::time::Timestamp;
 
 /// How far a state may be ahead of the clock: the clocks of replicas agree within far less.
 pub const CLOCK_AHEAD_MAX: Duration = Duration::from_mins(1);
 
 /// How far the state is ahead of the clock, where that is more than [`CLOCK_AHEAD_MAX`].
-#[must_use]
-pub fn clock_ahead(state: &State, now: Instant) -> Option<Duration> {
+pub fn clock_ahead(state: &State, now: Timestamp) -> Option<Duration> {
     let ahead = state.instant.since(now);
     (ahead > CLOCK_AHEAD_MAX).then_some(ahead)
 }
@@ -23,7 +22,7 @@ pub fn clock_ahead(state: &State, now: Instant) -> Option<Duration> {
 ///
 /// What the running session has lasted so far stays, and it goes on lasting from now on. The current period stays even if
 /// it has not begun by the right clock: to go back to the one before would give minutes back.
-pub(crate) fn rebase(state: &mut State, now: Instant) -> bool {
+pub(crate) fn rebase(state: &mut State, now: Timestamp) -> bool {
     let Some(ahead) = clock_ahead(state, now) else {
         return false;
     };

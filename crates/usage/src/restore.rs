@@ -22,7 +22,7 @@ use crate::session::{EndReason, EndedSession, RunningSession};
 use crate::settle::settle;
 use crate::state::{CurrentPeriod, SCHEMA, State};
 use crate::step::{Context, Step};
-use crate::time::{Instant, Minutes};
+use crate::time::{Minutes, Timestamp};
 
 /// How often the state of a session that runs is compared with the ledger.
 pub const COMPARED_EVERY: Duration = Duration::from_mins(5);
@@ -34,7 +34,7 @@ const SOURCE: &str = "restored-from-ledger";
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct LedgerFacts {
     /// When the user's alarm is to fire.
-    pub alarm_at: Option<Instant>,
+    pub alarm_at: Option<Timestamp>,
     /// The newest version of any of the user's rows.
     pub version: u64,
     /// The user's latest period.
@@ -46,13 +46,10 @@ pub struct LedgerFacts {
 /// The ledger's row of a period.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PeriodFacts {
-    /// Its id.
     pub id: String,
-    /// Its bounds.
     pub period: Period,
     /// The plan in force, by a name that today's catalogue may no longer have.
     pub plan: String,
-    /// Minutes used.
     pub minutes_used: Minutes,
     /// The plan's minutes.
     pub minutes_limit: Minutes,
@@ -60,15 +57,13 @@ pub struct PeriodFacts {
 
 impl LedgerFacts {
     /// Whether they know of a change that the state, read after them, has not.
-    #[must_use]
     pub fn is_ahead_of(&self, state: &State) -> bool {
         let ended = |running: &RunningSession| self.end_of(running.id).is_some();
         self.version > state.revision || state.session.as_ref().is_some_and(ended)
     }
 
     /// Whether no sweep will come by a session that runs in the state: its alarm is missing, or far away.
-    #[must_use]
-    pub fn lacks_alarm(&self, state: &State, now: Instant, longest_wait: Duration) -> bool {
+    pub fn lacks_alarm(&self, state: &State, now: Timestamp, longest_wait: Duration) -> bool {
         let late = now.plus(longest_wait);
         state.session.is_some() && self.alarm_at.is_none_or(|at| at > late)
     }
@@ -79,7 +74,6 @@ impl LedgerFacts {
     }
 
     /// Whether they tell of no use.
-    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.period.is_none() && self.sessions.is_empty()
     }
@@ -87,12 +81,11 @@ impl LedgerFacts {
 
 /// Whether this write of a session that runs is the one after which its state is compared with the ledger: about one in
 /// each [`COMPARED_EVERY`], so that the others need not.
-#[must_use]
 pub fn is_to_be_compared(before: &State, after: &State) -> bool {
     let (Some(old), Some(new)) = (&before.session, &after.session) else {
         return false;
     };
-    let turn = |heard: Instant| heard.since(new.started_at).as_secs() / COMPARED_EVERY.as_secs();
+    let turn = |heard: Timestamp| heard.since(new.started_at).as_secs() / COMPARED_EVERY.as_secs();
     old.id == new.id && turn(old.last_sign) < turn(new.last_sign)
 }
 
@@ -101,7 +94,6 @@ pub fn is_to_be_compared(before: &State, after: &State) -> bool {
 /// Its revision is above all that the ledger was told, the current period has at least the minutes that its row has, a
 /// session that ended in the ledger is over, and one that the ledger believes to run goes on, or ends where it was last
 /// heard of.
-#[must_use]
 pub fn take_up(state: Option<&State>, facts: &LedgerFacts, context: &Context<'_>) -> Option<Step> {
     if facts.is_empty() || state.is_some_and(|state| !facts.is_ahead_of(state)) {
         return None;
@@ -146,12 +138,16 @@ pub fn take_up(state: Option<&State>, facts: &LedgerFacts, context: &Context<'_>
     }
     let writes = said;
     next.schema = SCHEMA;
+    debug_assert!(
+        next.revision > facts.version && state.is_none_or(|state| next.revision > state.revision),
+        "what is taken up is no newer than what is known"
+    );
     next.send(&writes);
     next.push_write(context.write.clone());
     Some(Step::Changed {
         next: Box::new(next),
         writes,
-        reply: Reply::Swept,
+        reply: Reply::TakenUp,
     })
 }
 
@@ -175,7 +171,7 @@ fn adopt(next: &mut State, row: &PeriodFacts, lost: bool) -> bool {
 
 /// Lets one session run, that of the state or else the ledger's newest that can go on, and ends the others that the ledger
 /// believes to run: each where it was last heard of, since that is what the periods' rows have of it.
-fn close_sessions(next: &mut State, facts: &LedgerFacts, now: Instant) -> Vec<LedgerWrite> {
+fn close_sessions(next: &mut State, facts: &LedgerFacts, now: Timestamp) -> Vec<LedgerWrite> {
     if let Some(running) = &next.session
         && facts.end_of(running.id).is_some()
     {

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use crate::grant::Source;
 use crate::period::{Period, REST_MAX};
 use crate::plan::Allowance;
-use crate::time::Instant;
+use crate::time::Timestamp;
 
 /// What gives the periods after the current one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,7 +21,6 @@ pub enum Rhythm {
 /// The paid cycle of the source that sets the rhythm.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cycle {
-    /// Whose.
     pub source: Source,
     /// The paid period. Until another is told, it is taken to recur.
     pub period: Period,
@@ -31,13 +30,11 @@ pub struct Cycle {
 }
 
 impl Rhythm {
-    /// The calendar's.
     pub(crate) const fn calendar() -> Self {
         Self::Calendar
     }
 
     /// The source that sets it.
-    #[must_use]
     pub fn source(&self) -> Option<&Source> {
         match self {
             Self::Calendar => None,
@@ -60,8 +57,7 @@ impl Rhythm {
     }
 
     /// The period that holds `at`.
-    #[must_use]
-    pub fn period_at(&self, at: Instant, allowance: Allowance) -> Period {
+    pub fn period_at(&self, at: Timestamp, allowance: Allowance) -> Period {
         match (self, allowance) {
             (Self::Calendar, _) => Period::calendar_month(at),
             (Self::Cycle(cycle), Allowance::Month) => cycle.period.month_at(at),
@@ -71,7 +67,7 @@ impl Rhythm {
 
     /// The instant at which a period that began at `start` ends at the latest, however often the rhythm changes hands before
     /// it has: nobody waits longer for new minutes.
-    pub(crate) fn latest_end(&self, start: Instant, allowance: Allowance) -> Instant {
+    pub(crate) fn latest_end(&self, start: Timestamp, allowance: Allowance) -> Timestamp {
         let month = Period::month_from(start).end();
         let end = match (self, allowance) {
             (Self::Cycle(cycle), Allowance::PaidPeriod) => {

@@ -5,17 +5,16 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use utoipa::ToSchema;
 
 use crate::ids::SessionId;
 use crate::ledger::SessionRow;
 use crate::period::Period;
 use crate::plan::{Plan, PlanName};
 use crate::policy::Policy;
-use crate::time::{Instant, Minutes, millis};
+use crate::time::{Minutes, Timestamp, millis};
 
 /// How hard the learner wants it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Difficulty {
     /// For those who start.
@@ -27,8 +26,7 @@ pub enum Difficulty {
 }
 
 impl Difficulty {
-    /// As the ledger and the API write it.
-    #[must_use]
+    /// As the ledger writes it.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Beginner => "beginner",
@@ -39,7 +37,7 @@ impl Difficulty {
 }
 
 /// Why a session is over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EndReason {
     /// The user hung up, or started another session in its place.
@@ -55,8 +53,7 @@ pub enum EndReason {
 }
 
 impl EndReason {
-    /// As the ledger and the API write it.
-    #[must_use]
+    /// As the ledger writes it.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::UserEnded => "user_ended",
@@ -69,7 +66,7 @@ impl EndReason {
 }
 
 /// What the session is about: up to 200 characters of free text, shown but never interpreted.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Topic(String);
 
@@ -97,8 +94,6 @@ impl Topic {
         }
     }
 
-    /// The text.
-    #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -113,26 +108,24 @@ impl fmt::Display for Topic {
 /// A session that runs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RunningSession {
-    /// Its id.
     pub id: SessionId,
     /// When it started.
-    pub started_at: Instant,
+    pub started_at: Timestamp,
     /// When it last gave a sign of life: its start, a heartbeat, or a realtime token that was handed out.
     #[serde(rename = "last_heartbeat")]
-    pub last_sign: Instant,
+    pub last_sign: Timestamp,
     /// Whether any sign of life has come since the start, so that the user may have talked.
     #[serde(default)]
     pub heard: bool,
     /// How long the realtime tokens that were handed out can be talked with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub token_until: Option<Instant>,
+    pub token_until: Option<Timestamp>,
     /// What it runs under. A state of a version that kept none is judged by today's settings.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub terms: Option<Terms>,
     /// What it is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub topic: Option<Topic>,
-    /// How hard.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub difficulty: Option<Difficulty>,
     /// The periods that ended while it ran, oldest first. Their shares are final only when the session is: silence may
@@ -188,11 +181,10 @@ impl Terms {
 pub struct EarlierPeriod {
     /// The ledger's id of the period.
     pub id: String,
-    /// Its bounds.
     pub period: Period,
     /// Where the session is split, if not at the period's end: a clock that was ahead had closed it too early.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cut_at: Option<Instant>,
+    pub cut_at: Option<Timestamp>,
     /// The plan in force when it ended.
     pub plan: PlanName,
     /// That plan's minutes.
@@ -206,8 +198,7 @@ pub struct EarlierPeriod {
 
 impl EarlierPeriod {
     /// Where the session is split.
-    #[must_use]
-    pub fn cut(&self) -> Instant {
+    pub fn cut(&self) -> Timestamp {
         self.cut_at.unwrap_or(self.period.end())
     }
 }
@@ -228,7 +219,7 @@ impl RunningSession {
     #[must_use]
     pub fn started(
         id: SessionId,
-        now: Instant,
+        now: Timestamp,
         topic: Option<Topic>,
         difficulty: Option<Difficulty>,
     ) -> Self {
@@ -247,8 +238,7 @@ impl RunningSession {
     }
 
     /// Its row for the ledger while it runs, as of `now`.
-    #[must_use]
-    pub fn row(&self, now: Instant) -> SessionRow {
+    pub fn row(&self, now: Timestamp) -> SessionRow {
         SessionRow {
             id: self.id,
             started_at: self.started_at,
@@ -263,11 +253,10 @@ impl RunningSession {
     ///
     /// Each period but the last gets the session up to its end, rounded up, less what earlier periods got; the last
     /// gets the rest of the total. So the parts always add up to the whole, rounded up once.
-    #[must_use]
-    pub fn shares(&self, until: Instant, least: Minutes) -> Shares {
-        let minutes_at = |at: Instant| Minutes::rounded_up(at.since(self.started_at)).max(least);
+    pub fn shares(&self, until: Timestamp, least: Minutes) -> Shares {
+        let minutes_at = |at: Timestamp| Minutes::rounded_up(at.since(self.started_at)).max(least);
         let mut assigned = Minutes::ZERO;
-        let earlier = self
+        let earlier: Vec<Minutes> = self
             .earlier
             .iter()
             .map(|earlier| {
@@ -282,6 +271,10 @@ impl RunningSession {
             })
             .collect();
         let total = minutes_at(until);
+        debug_assert!(
+            assigned <= total,
+            "the parts of a session are more than the whole"
+        );
         Shares {
             earlier,
             current: total.minus(assigned),
@@ -290,7 +283,7 @@ impl RunningSession {
     }
 
     /// A sign of life.
-    pub(crate) fn hear(&mut self, now: Instant) {
+    pub(crate) fn hear(&mut self, now: Timestamp) {
         self.last_sign = now;
         self.heard = true;
     }
@@ -306,8 +299,7 @@ impl RunningSession {
     }
 
     /// The shares at this moment, were the session to go on: nothing yet at its very start.
-    #[must_use]
-    pub fn shares_so_far(&self, now: Instant) -> Shares {
+    pub fn shares_so_far(&self, now: Timestamp) -> Shares {
         self.shares(now, Minutes::ZERO)
     }
 }
@@ -315,13 +307,11 @@ impl RunningSession {
 /// A session that is over.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EndedSession {
-    /// Its id.
     pub id: SessionId,
     /// When it started.
-    pub started_at: Instant,
+    pub started_at: Timestamp,
     /// When it ended: the instant up to which it is billed.
-    pub ended_at: Instant,
-    /// Why.
+    pub ended_at: Timestamp,
     pub reason: EndReason,
     /// What it cost.
     pub minutes: Minutes,

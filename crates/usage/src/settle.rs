@@ -17,7 +17,7 @@ use crate::plan::{Allowance, Plan};
 use crate::policy::Policy;
 use crate::session::{EarlierPeriod, EndReason, EndedSession, RunningSession, Terms};
 use crate::state::{CurrentPeriod, State};
-use crate::time::{Instant, Minutes};
+use crate::time::{Minutes, Timestamp};
 
 /// More periods than a session can cross: even with periods of a second it would be stale first.
 const CROSSINGS_MAX: usize = 10_000;
@@ -27,7 +27,12 @@ const CROSSINGS_MAX: usize = 10_000;
 const LOOKAHEAD_MAX: usize = 24;
 
 /// Brings the state to `now`, which must not be before its last instant, and gives the ledger rows that follow.
-pub fn settle(state: &mut State, now: Instant, policy: &Policy) -> Vec<LedgerWrite> {
+pub fn settle(state: &mut State, now: Timestamp, policy: &Policy) -> Vec<LedgerWrite> {
+    debug_assert!(
+        state.instant <= now,
+        "a state is settled at an instant before its own"
+    );
+    let before = cfg!(debug_assertions).then(|| state.period.clone());
     let mut writes = Vec::new();
     take_up(state, policy);
     for _ in 0..CROSSINGS_MAX {
@@ -62,13 +67,18 @@ pub fn settle(state: &mut State, now: Instant, policy: &Policy) -> Vec<LedgerWri
         }
     }
     state.instant = now;
+    debug_assert!(state.period.bounds.end() > now, "a settled period is over");
+    debug_assert!(
+        before.is_none_or(|before| before.id != state.period.id
+            || before.billed_minutes <= state.period.billed_minutes),
+        "minutes of a period were given back"
+    );
     writes
 }
 
 /// How long the user may talk from `now` on: until the running session, or one started now, is stopped, heartbeats
 /// coming. The end of a period, with the minutes of the next, is taken into account.
-#[must_use]
-pub fn time_remaining(state: &State, now: Instant, policy: &Policy) -> Duration {
+pub fn time_remaining(state: &State, now: Timestamp, policy: &Policy) -> Duration {
     let session = match &state.session {
         Some(session) => session.clone(),
         None if state.plan(policy).minutes <= state.period.billed_minutes => return Duration::ZERO,
@@ -112,7 +122,13 @@ pub fn time_remaining(state: &State, now: Instant, policy: &Policy) -> Duration 
 
 /// Ends the running session and bills it.
 pub fn end_session(state: &mut State, ending: &Ending, policy: &Policy) -> Vec<LedgerWrite> {
+    debug_assert!(
+        ending.ended_at <= ending.due,
+        "a session ends after its end is due"
+    );
+    debug_assert!(state.session.is_some(), "there is no session to end");
     let limit = state.plan(policy).minutes;
+    // Nothing runs, so nothing is billed.
     let Some(session) = state.session.take() else {
         return Vec::new();
     };
@@ -163,12 +179,21 @@ pub fn end_session(state: &mut State, ending: &Ending, policy: &Policy) -> Vec<L
 /// period has not begun by the clock that is right now.
 pub(crate) fn close_period_under_session(
     state: &mut State,
-    end: Instant,
-    cut: Instant,
+    end: Timestamp,
+    cut: Timestamp,
     plan: &Plan,
 ) -> Option<LedgerWrite> {
+    debug_assert!(
+        state.session.is_some(),
+        "no session runs on into the next period"
+    );
+    debug_assert!(
+        state.period.bounds.start() < end,
+        "a period is closed before it began"
+    );
     let session = state.session.as_mut()?;
-    // `end` lies within the period, after its start: callers close at its end, or on a later second than its start.
+    // Callers close at the period's end, or on a later second than its start. Were it not so, the row would keep the bounds
+    // that the ledger has: it says less than it could, and nobody pays more.
     let bounds = Period::new(state.period.bounds.start(), end).unwrap_or(state.period.bounds);
     let earlier = EarlierPeriod {
         id: state.period.id.clone(),
@@ -180,12 +205,13 @@ pub(crate) fn close_period_under_session(
         extra: serde_json::Map::new(),
     };
     session.earlier.push(earlier.clone());
-    let share = session
-        .shares(cut, Minutes::ZERO)
-        .earlier
-        .last()
-        .copied()
-        .unwrap_or(Minutes::ZERO);
+    let share = session.shares(cut, Minutes::ZERO).earlier.last().copied();
+    debug_assert!(
+        share.is_some(),
+        "the period that was just closed has no share"
+    );
+    // The row at the session's end has the share again, so nothing is lost for good.
+    let share = share.unwrap_or(Minutes::ZERO);
     open_next_period(state, end, end, plan.per);
     // The session is counted in it from its first instant on.
     state.period.recorded = true;
@@ -198,7 +224,7 @@ pub(crate) fn close_period_under_session(
 }
 
 /// Closes a period in which no session runs; the next one is the one that holds `now`, without rows for those between.
-fn close_idle_period(state: &mut State, now: Instant, policy: &Policy) -> Option<LedgerWrite> {
+fn close_idle_period(state: &mut State, now: Timestamp, policy: &Policy) -> Option<LedgerWrite> {
     let row = state
         .period
         .recorded
@@ -217,12 +243,17 @@ fn close_idle_period(state: &mut State, now: Instant, policy: &Policy) -> Option
 /// Opens the period that holds `now`, after one that ended at `closed_until`.
 pub(crate) fn open_next_period(
     state: &mut State,
-    closed_until: Instant,
-    now: Instant,
+    closed_until: Timestamp,
+    now: Timestamp,
     allowance: Allowance,
 ) {
+    debug_assert!(
+        closed_until <= now,
+        "a period is opened before the last one is over"
+    );
     let given = state.period.rhythm.period_at(now, allowance);
-    // The one that is over may have ended elsewhere than by the rhythm that is followed from now on.
+    // The one that is over may have ended elsewhere than by the rhythm that is followed from now on. The given one holds
+    // `now`, so it ends after that; only where time itself ends, with the year 9999, it does not, and stays as it is.
     let bounds = Period::new(given.start().max(closed_until), given.end()).unwrap_or(given);
     let rhythm = state.period.rhythm.clone();
     let extra = std::mem::take(&mut state.period.extra);

@@ -17,7 +17,7 @@ use crate::policy::Policy;
 use crate::rhythm::Rhythm;
 use crate::session::{EndedSession, RunningSession, Terms};
 use crate::step::Repeat;
-use crate::time::{Instant, Minutes};
+use crate::time::{Minutes, Timestamp};
 
 /// The layout that this version reads and writes. A change that older versions could not live with raises it.
 pub const SCHEMA: u32 = 2;
@@ -53,7 +53,7 @@ pub struct State {
     /// Whose state it is.
     pub user: UserId,
     /// The latest instant that the state has seen. Time goes on from here even if a clock steps back.
-    pub instant: Instant,
+    pub instant: Timestamp,
     /// What the user is granted.
     #[serde(default)]
     pub grants: Grants,
@@ -94,11 +94,11 @@ pub struct CurrentPeriod {
     pub rhythm: Rhythm,
     /// When its minutes were given, which a moved start does not change: no paid period that began then or earlier brings any
     /// more. The first layout did not have it.
-    #[serde(default = "Instant::earliest")]
-    pub fresh_since: Instant,
+    #[serde(default = "Timestamp::earliest")]
+    pub fresh_since: Timestamp,
     /// Where the last closed period ended: no period begins before that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub closed_until: Option<Instant>,
+    pub closed_until: Option<Timestamp>,
     /// Whole minutes of the sessions that ended.
     pub billed_minutes: Minutes,
     /// Sessions that failed before anybody could talk, and were free.
@@ -122,7 +122,6 @@ pub struct Answer {
     /// What the request asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fingerprint: Option<Fingerprint>,
-    /// The answer.
     pub reply: Reply,
 }
 
@@ -131,14 +130,13 @@ pub struct Answer {
 pub struct Outgoing {
     /// The revision that added it.
     pub revision: u64,
-    /// The row.
     pub write: LedgerWrite,
 }
 
 impl State {
     /// The state of a user never seen before: on free, in a fresh calendar month. Nothing is stored by making it.
     #[must_use]
-    pub fn fresh(user: &UserId, now: Instant) -> Self {
+    pub fn fresh(user: &UserId, now: Timestamp) -> Self {
         let bounds = Period::calendar_month(now);
         Self {
             schema: SCHEMA,
@@ -175,7 +173,6 @@ impl State {
     }
 
     /// The plan in force: while a session runs, the one that it runs under.
-    #[must_use]
     pub fn plan(&self, policy: &Policy) -> Plan {
         self.session
             .as_ref()
@@ -184,7 +181,6 @@ impl State {
     }
 
     /// The plan that the user is granted at the state's instant, by today's catalogue.
-    #[must_use]
     pub fn granted_plan(&self, policy: &Policy) -> Plan {
         self.grants.plan(policy, self.instant)
     }
@@ -198,14 +194,12 @@ impl State {
     }
 
     /// The later of `now` and the last instant seen.
-    #[must_use]
-    pub fn time(&self, now: Instant) -> Instant {
+    pub fn time(&self, now: Timestamp) -> Timestamp {
         now.max(self.instant)
     }
 
     /// Minutes used in the current period at `now`, the running session included.
-    #[must_use]
-    pub fn minutes_used(&self, now: Instant) -> Minutes {
+    pub fn minutes_used(&self, now: Timestamp) -> Minutes {
         let running = self
             .session
             .as_ref()
@@ -214,8 +208,7 @@ impl State {
     }
 
     /// The current period's row for the ledger, as of `now`.
-    #[must_use]
-    pub fn period_row(&self, now: Instant, policy: &Policy, archived: bool) -> PeriodRow {
+    pub fn period_row(&self, now: Timestamp, policy: &Policy, archived: bool) -> PeriodRow {
         let plan = self.plan(policy);
         PeriodRow {
             id: self.period.id.clone(),
@@ -228,14 +221,18 @@ impl State {
         }
     }
 
+    /// The current period's row, with which the ledger hears of it.
+    pub(crate) fn record_period(&mut self, now: Timestamp, policy: &Policy) -> LedgerWrite {
+        self.period.recorded = true;
+        LedgerWrite::Period(self.period_row(now, policy, false))
+    }
+
     /// Whether the write of that id is among the last ones.
-    #[must_use]
     pub fn has_write(&self, id: &WriteId) -> bool {
         self.writes.contains(id)
     }
 
     /// The answer that the request of that mark got.
-    #[must_use]
     pub fn answer(&self, id: &WriteId) -> Option<&Answer> {
         self.answers.iter().find(|answer| answer.write == *id)
     }
@@ -281,20 +278,27 @@ impl State {
                 write: write.clone(),
             });
         }
+        debug_assert!(
+            self.outbox
+                .iter()
+                .is_sorted_by_key(|outgoing| outgoing.revision),
+            "the outbox is not in the order of its revisions"
+        );
     }
 }
 
 impl CurrentPeriod {
     /// The second in which it first began, which its id tells.
-    pub(crate) fn first_second(&self) -> Instant {
+    pub(crate) fn first_second(&self) -> Timestamp {
+        // An id of another form was written by hand, into the ledger that the period was taken up from.
         let (_, second) = self.id.rsplit_once(':').unwrap_or_default();
         second
             .parse()
-            .map_or(self.bounds.start(), Instant::from_unix_seconds)
+            .map_or(self.bounds.start(), Timestamp::from_unix_seconds)
     }
 
     /// The latest second that is taken in the ledger by this period: by its start, which may have been moved, or its id.
-    pub(crate) fn latest_start(&self) -> Instant {
+    pub(crate) fn latest_start(&self) -> Timestamp {
         self.bounds
             .start()
             .max(self.first_second())
@@ -305,7 +309,7 @@ impl CurrentPeriod {
         user: &UserId,
         bounds: Period,
         rhythm: Rhythm,
-        closed_until: Option<Instant>,
+        closed_until: Option<Timestamp>,
     ) -> Self {
         Self {
             id: format!("{user}:{}", bounds.start().unix_seconds()),

@@ -8,7 +8,7 @@ use crate::rebase::rebase;
 use crate::session::{EndedSession, RunningSession};
 use crate::settle::{settle, time_remaining};
 use crate::state::State;
-use crate::time::{Instant, Minutes, Seconds};
+use crate::time::{Minutes, Seconds, Timestamp};
 
 /// At so many minutes or fewer the user is warned.
 pub const LOW_CREDIT: Minutes = Minutes::new(5);
@@ -35,19 +35,17 @@ pub struct Status {
     /// The last ended session.
     pub last: Option<EndedSession>,
     /// The instant that all this is true at.
-    pub at: Instant,
+    pub at: Timestamp,
 }
 
 impl Status {
     /// A sentence for people who are about to run out.
-    #[must_use]
     pub fn warning(&self) -> Option<String> {
         warning(self.minutes_remaining)
     }
 }
 
 /// The sentence that goes with so few minutes left, if they are few.
-#[must_use]
 pub fn warning(remaining: Minutes) -> Option<String> {
     match remaining.get() {
         _ if remaining > LOW_CREDIT => None,
@@ -58,8 +56,7 @@ pub fn warning(remaining: Minutes) -> Option<String> {
 }
 
 /// The status of a user at `now`; of one never seen before, that of a fresh user.
-#[must_use]
-pub fn status(user: &UserId, state: Option<&State>, now: Instant, policy: &Policy) -> Status {
+pub fn status(user: &UserId, state: Option<&State>, now: Timestamp, policy: &Policy) -> Status {
     let mut present = state.cloned().unwrap_or_else(|| State::fresh(user, now));
     rebase(&mut present, now);
     let now = present.time(now);
@@ -68,7 +65,7 @@ pub fn status(user: &UserId, state: Option<&State>, now: Instant, policy: &Polic
 }
 
 /// The status of a state that was brought to `now`.
-pub(crate) fn of_settled(state: &State, now: Instant, policy: &Policy) -> Status {
+pub(crate) fn of_settled(state: &State, now: Timestamp, policy: &Policy) -> Status {
     let plan = state.plan(policy);
     let used = state.minutes_used(now);
     Status {

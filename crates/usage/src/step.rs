@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::command::{Command, Heard, PlanOutcome, Refusal, Reply, Started, Stopped};
+use crate::command::{Command, Heard, PlanOutcome, Refusal, Reply, SessionStart, Started, Stopped};
 use crate::cycle;
 use crate::ending::{Ending, ending_now};
 use crate::ids::{Fingerprint, SessionId, UserId, WriteId};
@@ -15,10 +15,8 @@ use crate::session::{EndReason, RunningSession, Terms};
 use crate::settle::{end_session, settle};
 use crate::state::{SCHEMA, State};
 use crate::status::{Status, of_settled};
-use crate::time::{Instant, Minutes, Seconds};
-
-/// The most rows that wait in the outbox of a running session: its own, its period's, and some of sessions before it.
-const OUTBOX_WHILE_RUNNING: usize = 8;
+use crate::sweep::{alarm_after, sweep};
+use crate::time::{Minutes, Seconds, Timestamp};
 
 /// A heartbeat so soon after the last sign of life tells nothing new, and is not written.
 const HEARTBEATS_APART: Duration = Duration::from_secs(1);
@@ -28,8 +26,7 @@ const HEARTBEATS_APART: Duration = Duration::from_secs(1);
 pub struct Context<'a> {
     /// Whose state it is.
     pub user: &'a UserId,
-    /// The time.
-    pub now: Instant,
+    pub now: Timestamp,
     /// The rules' settings.
     pub policy: &'a Policy,
     /// The mark that the write leaves. No other write has it, not even that of a retry: two copies of a request may be
@@ -44,7 +41,6 @@ pub struct Context<'a> {
 /// The mark of a request whose retries carry it too.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Repeat {
-    /// The mark.
     pub id: WriteId,
     /// What the request asks for, where its mark alone does not say so.
     pub fingerprint: Option<Fingerprint>,
@@ -85,6 +81,10 @@ pub fn step(
     cycle::take_up(&mut next, context.policy);
     next.revision += 1;
     let now = next.time(context.now);
+    debug_assert!(
+        rebased || state.is_none_or(|state| state.instant <= now),
+        "the time of a state goes back"
+    );
     if let Some(minted) = mint::step(&mut next, command, now, context.policy) {
         return Ok(finish(next, Vec::new(), minted?, context));
     }
@@ -158,6 +158,13 @@ fn finish(mut next: State, said: Vec<LedgerWrite>, reply: Reply, context: &Conte
         writes.retain(|old| !write.supersedes(old));
         writes.push(write);
     }
+    debug_assert!(
+        writes.iter().all(|write| match write {
+            LedgerWrite::Period(row) => row.version == next.revision,
+            LedgerWrite::Session(_) => true,
+        }),
+        "a row has another version than the state that it is of"
+    );
     next.schema = SCHEMA;
     next.instant = next.time(context.now);
     if let Some(through) = context.written_through {
@@ -166,7 +173,7 @@ fn finish(mut next: State, said: Vec<LedgerWrite>, reply: Reply, context: &Conte
     next.send(&writes);
     next.push_write(context.write.clone());
     // What a heartbeat said is not true for long, and what a mint said is not repeated.
-    let is_kept = !matches!(reply, Reply::Heard(_) | Reply::GivenBack | Reply::Swept);
+    let is_kept = !matches!(reply, Reply::Heard(_) | Reply::GivenBack | Reply::Swept(_));
     if let Some(repeat) = context.repeat.filter(|_| is_kept) {
         next.push_answer(repeat, reply.clone());
     }
@@ -181,23 +188,14 @@ fn finish(mut next: State, said: Vec<LedgerWrite>, reply: Reply, context: &Conte
 struct Machine<'a> {
     state: &'a mut State,
     writes: &'a mut Vec<LedgerWrite>,
-    now: Instant,
+    now: Timestamp,
     policy: &'a Policy,
 }
 
 impl Machine<'_> {
     fn carry_out(mut self, command: &Command) -> Result<Done, Refusal> {
         match command {
-            Command::Start {
-                session,
-                topic,
-                difficulty,
-                takeover,
-            } => {
-                let (topic, difficulty) = (topic.clone(), *difficulty);
-                let fresh = RunningSession::started(*session, self.now, topic, difficulty);
-                self.start(fresh, *takeover)
-            }
+            Command::Start(wanted) => self.start(wanted),
             Command::Heartbeat { session } => self.heartbeat(*session),
             Command::End { session, reason } => self.end(*session, *reason),
             Command::Sweep { written_through } => Ok(self.sweep(*written_through)),
@@ -210,17 +208,22 @@ impl Machine<'_> {
         }
     }
 
-    fn start(&mut self, fresh: RunningSession, takeover: bool) -> Result<Done, Refusal> {
+    fn start(&mut self, wanted: &SessionStart) -> Result<Done, Refusal> {
         // A retry whose first try got through and has ended since: a session is never run, nor billed, a second time.
-        if let Some(ended) = self.state.ended.iter().find(|ended| ended.id == fresh.id) {
+        if let Some(ended) = self
+            .state
+            .ended
+            .iter()
+            .find(|ended| ended.id == wanted.session)
+        {
             return Ok(Done::Nothing(self.started(ended.id, ended.started_at)));
         }
         match &self.state.session {
             // A retry whose first try got through: it is the session that was asked for.
-            Some(running) if running.id == fresh.id => {
+            Some(running) if running.id == wanted.session => {
                 return Ok(Done::Nothing(self.started(running.id, running.started_at)));
             }
-            Some(running) if !takeover => return Err(Refusal::SessionActive(running.id)),
+            Some(running) if !wanted.takeover => return Err(Refusal::SessionActive(running.id)),
             // It may have been a double click, so that nobody could talk in the first of the two.
             Some(_) => self.stop_with(EndReason::UserEnded, Ending::may_have_failed),
             None => {}
@@ -228,14 +231,21 @@ impl Machine<'_> {
         if self.status().minutes_remaining == Minutes::ZERO {
             return Err(Refusal::NoCredits);
         }
+        let SessionStart {
+            session,
+            topic,
+            difficulty,
+            ..
+        } = wanted;
         let fresh = RunningSession {
             terms: Some(Terms::of(self.state.granted_plan(self.policy), self.policy)),
-            ..fresh
+            ..RunningSession::started(*session, self.now, topic.clone(), *difficulty)
         };
         let (id, row) = (fresh.id, fresh.row(self.now));
         self.state.session = Some(fresh);
         self.writes.push(LedgerWrite::Session(row));
-        self.record_period();
+        self.writes
+            .push(self.state.record_period(self.now, self.policy));
         Ok(Done::Changed(self.started(id, self.now)))
     }
 
@@ -288,29 +298,14 @@ impl Machine<'_> {
         Ok(Done::Nothing(Reply::Stopped(self.ended(id)?)))
     }
 
-    /// Drops rows that are written. While a session runs they wait: the next interval writes newer ones anyway, and a
-    /// sweep that changes nothing needs no swap.
     fn sweep(&mut self, written_through: u64) -> Done {
-        // What a period's end has made new could not be written ahead: how the session stands in it goes with this write.
-        if let Some(session) = self
-            .state
-            .session
-            .as_ref()
-            .filter(|_| !self.writes.is_empty())
-        {
-            self.writes
-                .push(LedgerWrite::Session(session.row(self.now)));
-            self.record_period();
-        }
-        let outbox = &mut self.state.outbox;
-        let before = outbox.len();
-        if self.state.session.is_none() || before > OUTBOX_WHILE_RUNNING {
-            outbox.retain(|outgoing| outgoing.revision > written_through);
-        }
-        if outbox.len() < before {
-            Done::Changed(Reply::Swept)
+        let (now, policy) = (self.now, self.policy);
+        let changed = sweep(self.state, self.writes, written_through, now, policy);
+        let reply = Reply::Swept(alarm_after(self.state, written_through, now, policy));
+        if changed {
+            Done::Changed(reply)
         } else {
-            Done::Nothing(Reply::Swept)
+            Done::Nothing(reply)
         }
     }
 
@@ -319,6 +314,7 @@ impl Machine<'_> {
     }
 
     fn stop_with(&mut self, reason: EndReason, change: impl FnOnce(&mut Ending)) {
+        debug_assert!(self.state.session.is_some(), "there is no session to stop");
         if let Some(session) = &self.state.session {
             let mut ending = ending_now(self.state, session, self.now, reason, self.policy);
             change(&mut ending);
@@ -327,21 +323,11 @@ impl Machine<'_> {
         }
     }
 
-    /// Tells the ledger how the current period stands.
-    fn record_period(&mut self) {
-        self.state.period.recorded = true;
-        self.writes.push(LedgerWrite::Period(self.state.period_row(
-            self.now,
-            self.policy,
-            false,
-        )));
-    }
-
     fn status(&self) -> Status {
         of_settled(self.state, self.now, self.policy)
     }
 
-    fn started(&self, session: SessionId, at: Instant) -> Reply {
+    fn started(&self, session: SessionId, at: Timestamp) -> Reply {
         let status = self.status();
         Reply::Started(Started {
             session,

@@ -4,12 +4,11 @@ use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 
 /// A point in time: milliseconds since the Unix epoch, UTC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Instant(i64);
+pub struct Timestamp(i64);
 
 /// The last instant that RFC 3339 can write, 9999-12-31T23:59:59.999Z.
 const LATEST_MILLIS: i64 = 253_402_300_799_999;
@@ -25,7 +24,7 @@ pub enum TimeError {
     Range,
 }
 
-impl Instant {
+impl Timestamp {
     /// The beginning of 1970.
     pub(crate) const fn earliest() -> Self {
         Self(0)
@@ -59,13 +58,11 @@ impl Instant {
     }
 
     /// Milliseconds since the epoch.
-    #[must_use]
     pub fn unix_millis(self) -> i64 {
         self.0
     }
 
     /// Whole seconds since the epoch, as the ledger's `*_at` columns hold them.
-    #[must_use]
     pub fn unix_seconds(self) -> i64 {
         self.0.div_euclid(1_000)
     }
@@ -77,20 +74,17 @@ impl Instant {
     }
 
     /// This instant as a calendar date and time.
-    #[must_use]
     pub fn utc(self) -> DateTime<Utc> {
-        // Every `Instant` lies within 1970 to 9999, which chrono can hold; the default is never taken.
+        // Every `Timestamp` lies within 1970 to 9999, which chrono can hold; the default is never taken.
         DateTime::from_timestamp_millis(self.0).unwrap_or_default()
     }
 
     /// As RFC 3339 in UTC with whole seconds, such as `2026-11-25T09:00:00Z`.
-    #[must_use]
     pub fn to_rfc3339(self) -> String {
         self.utc().to_rfc3339_opts(SecondsFormat::Secs, true)
     }
 
     /// The time from `earlier` to this instant; zero where `earlier` is the later one.
-    #[must_use]
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(u64::try_from(self.0 - earlier.0).unwrap_or(0))
     }
@@ -150,14 +144,11 @@ pub(crate) mod millis {
 }
 
 /// Whole minutes of talk: what is granted, used and billed.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema,
-)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Minutes(u32);
 
 impl Minutes {
-    /// No minutes.
     pub const ZERO: Self = Self(0);
     /// The least that a session which took place costs.
     pub const ONE: Self = Self(1);
@@ -175,13 +166,11 @@ impl Minutes {
     }
 
     /// The bare number.
-    #[must_use]
     pub const fn get(self) -> u32 {
         self.0
     }
 
     /// The exact time that this many minutes last.
-    #[must_use]
     pub const fn duration(self) -> Duration {
         Duration::from_secs(self.0 as u64 * 60)
     }
@@ -200,9 +189,7 @@ impl Minutes {
 }
 
 /// Whole seconds in an answer, rounded up: a client that stops at zero loses nothing of what is paid for.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema,
-)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Seconds(u64);
 
@@ -214,7 +201,6 @@ impl Seconds {
     }
 
     /// The bare number.
-    #[must_use]
     pub const fn get(self) -> u64 {
         self.0
     }
@@ -242,19 +228,22 @@ mod tests {
 
     #[test]
     fn instants_read_and_write_rfc3339() {
-        let at = Instant::parse_rfc3339("2026-10-01T11:00:05.120999+02:00").expect("valid");
+        let at = Timestamp::parse_rfc3339("2026-10-01T11:00:05.120999+02:00").expect("valid");
         assert_eq!(at.unix_millis(), 1_790_845_205_120);
         assert_eq!(at.to_rfc3339(), "2026-10-01T09:00:05Z");
-        assert_eq!(Instant::parse_rfc3339("tomorrow"), Err(TimeError::Format));
+        assert_eq!(Timestamp::parse_rfc3339("tomorrow"), Err(TimeError::Format));
         assert_eq!(
-            Instant::parse_rfc3339("1969-12-31T23:59:59Z"),
+            Timestamp::parse_rfc3339("1969-12-31T23:59:59Z"),
             Err(TimeError::Range)
         );
     }
 
     #[test]
     fn time_between_never_runs_backwards() {
-        let (early, late) = (Instant::from_unix_millis(5), Instant::from_unix_millis(9));
+        let (early, late) = (
+            Timestamp::from_unix_millis(5),
+            Timestamp::from_unix_millis(9),
+        );
         assert_eq!(late.since(early), Duration::from_millis(4));
         assert_eq!(early.since(late), Duration::ZERO);
     }

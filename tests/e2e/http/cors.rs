@@ -30,6 +30,9 @@ async fn every_answer_tells_allowed_origins_that_they_may() {
             ("GET", "/api/nothing", 404),
             ("POST", "/api/session", 404),
             ("GET", "/api/", 404),
+            ("GET", "/api/openapi.json", 200),
+            ("POST", "/api/openapi.json", 405),
+            ("GET", "/api/openapi.json/", 404),
         ] {
             let answer = ask(&bench, method, path, &[("origin", origin)]).await;
             assert_eq!(answer.status, status);

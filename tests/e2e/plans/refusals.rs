@@ -48,24 +48,43 @@ async fn only_the_internal_secret_opens_the_internal_api() {
     }
 }
 
+/// A body that is accepted, with these fields instead of its own.
+fn with(fields: Value) -> Value {
+    let mut body = json!({"userId": "anna", "plan": "pro", "action": "upgrade"});
+    let Value::Object(fields) = fields else {
+        unreachable!("fields are an object")
+    };
+    body.as_object_mut().expect("an object").extend(fields);
+    body
+}
+
+/// The same without one.
+fn missing(field: &str) -> Value {
+    let mut body = with(json!({}));
+    body.as_object_mut().expect("an object").remove(field);
+    body
+}
+
+async fn each_is_refused(fields: impl IntoIterator<Item = (Value, &str)>) {
+    let bench = Bench::new().await;
+    for (body, field) in fields {
+        let answer = bench.internal(UPDATE, body.clone()).await;
+        let refused = answer.refused(400, "invalid_field");
+        assert_eq!(refused["field"], field, "{body}: {refused}");
+        let sentence = refused["error"].as_str().expect("a sentence");
+        assert!(sentence.starts_with(&format!("{field}: ")), "{sentence}");
+    }
+    assert_eq!(
+        bench.host.kv_keys("default"),
+        [""; 0],
+        "nothing was written"
+    );
+}
+
 #[tokio::test]
 async fn each_bad_field_is_named() {
-    let bench = Bench::new().await;
-    let good = json!({"userId": "anna", "plan": "pro", "action": "upgrade"});
     let long = "x".repeat(129);
-    let (start, end) = ("2026-11-10T09:00:00Z", "2026-12-10T09:00:00Z");
-    let missing = |field: &str| {
-        let mut body = good.clone();
-        body.as_object_mut().expect("an object").remove(field);
-        body
-    };
-    let with = |fields: Value| {
-        let mut body = good.clone();
-        let object = body.as_object_mut().expect("an object");
-        object.extend(fields.as_object().expect("an object").clone());
-        body
-    };
-    for (body, field) in [
+    each_is_refused([
         (missing("userId"), "userId"),
         (with(json!({"userId": null})), "userId"),
         (with(json!({"userId": 42})), "userId"),
@@ -86,6 +105,20 @@ async fn each_bad_field_is_named() {
         (with(json!({"action": null})), "action"),
         (with(json!({"resetUsage": "yes"})), "resetUsage"),
         (with(json!({"resetUsage": 1})), "resetUsage"),
+        (with(json!({"eventId": ""})), "eventId"),
+        (with(json!({"eventId": long})), "eventId"),
+        (with(json!({"eventId": 7})), "eventId"),
+        (with(json!({"subscriptionId": ""})), "subscriptionId"),
+        (with(json!({"subscriptionId": "a b"})), "subscriptionId"),
+        (with(json!({"subscriptionId": []})), "subscriptionId"),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn each_bad_instant_is_named() {
+    let (start, end) = ("2026-11-10T09:00:00Z", "2026-12-10T09:00:00Z");
+    each_is_refused([
         (
             with(json!({"periodStart": "soon", "periodEnd": end})),
             "periodStart",
@@ -124,24 +157,8 @@ async fn each_bad_field_is_named() {
         (with(json!({"endsAt": 0})), "endsAt"),
         (with(json!({"occurredAt": "now"})), "occurredAt"),
         (with(json!({"occurredAt": 0})), "occurredAt"),
-        (with(json!({"eventId": ""})), "eventId"),
-        (with(json!({"eventId": long})), "eventId"),
-        (with(json!({"eventId": 7})), "eventId"),
-        (with(json!({"subscriptionId": ""})), "subscriptionId"),
-        (with(json!({"subscriptionId": "a b"})), "subscriptionId"),
-        (with(json!({"subscriptionId": []})), "subscriptionId"),
-    ] {
-        let answer = bench.internal(UPDATE, body.clone()).await;
-        let refused = answer.refused(400, "invalid_field");
-        assert_eq!(refused["field"], field, "{body}: {refused}");
-        let sentence = refused["error"].as_str().expect("a sentence");
-        assert!(sentence.starts_with(&format!("{field}: ")), "{sentence}");
-    }
-    assert_eq!(
-        bench.host.kv_keys("default"),
-        [""; 0],
-        "nothing was written"
-    );
+    ])
+    .await;
 }
 
 #[tokio::test]

@@ -8,6 +8,26 @@ const START: &str = "/api/session/start";
 const HEARTBEAT: &str = "/api/session/heartbeat";
 const END: &str = "/api/session/end";
 
+/// Ends a session of six minutes, and again: it stays as it was.
+async fn ends_once(bench: &Bench, session: &str) {
+    let ended = json!({
+        "sessionMinutes": 6, "totalMinutesUsed": 6, "minutesRemaining": 4, "endReason": "user_ended",
+        "endedAt": "2026-11-10T12:05:01Z",
+    });
+    assert_eq!(bench.end("anna", session).await.ok(), ended);
+    bench.seconds(60);
+    assert_eq!(
+        bench.end("anna", session).await.ok(),
+        ended,
+        "the first answer again"
+    );
+    let late = bench.heartbeat("anna", session).await.ok();
+    assert_eq!(
+        late["ended"],
+        json!({"endReason": "user_ended", "endedAt": "2026-11-10T12:05:01Z", "sessionMinutes": 6})
+    );
+}
+
 #[tokio::test]
 async fn a_session_is_metered_from_start_to_end() {
     let bench = Bench::new().await;
@@ -62,22 +82,7 @@ async fn a_session_is_metered_from_start_to_end() {
         })
     );
 
-    let ended = json!({
-        "sessionMinutes": 6, "totalMinutesUsed": 6, "minutesRemaining": 4, "endReason": "user_ended",
-        "endedAt": "2026-11-10T12:05:01Z",
-    });
-    assert_eq!(bench.end("anna", &session).await.ok(), ended);
-    bench.seconds(60);
-    assert_eq!(
-        bench.end("anna", &session).await.ok(),
-        ended,
-        "the first answer again"
-    );
-    let late = bench.heartbeat("anna", &session).await.ok();
-    assert_eq!(
-        late["ended"],
-        json!({"endReason": "user_ended", "endedAt": "2026-11-10T12:05:01Z", "sessionMinutes": 6})
-    );
+    ends_once(&bench, &session).await;
 
     let status = bench.status("anna").await;
     assert_eq!(

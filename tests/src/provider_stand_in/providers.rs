@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::Method;
 use serde_json::{Value, json};
-use talktime_usage::Instant;
+use talktime_usage::Timestamp;
 
 use super::{CANARY, GEMINI_KEY, OPENAI_KEY, RecordedRequest};
 
@@ -21,7 +21,10 @@ impl From<&'static str> for Complaint {
 }
 
 /// What the provider whose path it is answers.
-pub(super) fn provider_answer(request: &RecordedRequest, now: Instant) -> Result<Value, Complaint> {
+pub(super) fn provider_answer(
+    request: &RecordedRequest,
+    now: Timestamp,
+) -> Result<Value, Complaint> {
     if request.method != Method::POST {
         return Err("method".into());
     }
@@ -44,7 +47,7 @@ pub(super) fn provider_answer(request: &RecordedRequest, now: Instant) -> Result
     }
 }
 
-fn openai_answer(request: &RecordedRequest, now: Instant) -> Result<Value, &'static str> {
+fn openai_answer(request: &RecordedRequest, now: Timestamp) -> Result<Value, &'static str> {
     let body = &request.body;
     let seconds = &body["expires_after"]["seconds"];
     let seconds = seconds
@@ -74,14 +77,14 @@ fn openai_answer(request: &RecordedRequest, now: Instant) -> Result<Value, &'sta
     }))
 }
 
-fn gemini_answer(request: &RecordedRequest, now: Instant) -> Result<Value, &'static str> {
+fn gemini_answer(request: &RecordedRequest, now: Timestamp) -> Result<Value, &'static str> {
     const LIFE_MAX: Duration = Duration::from_hours(20);
 
     let body = &request.body;
     let time = |field: &str| {
         body[field]
             .as_str()
-            .and_then(|text| Instant::parse_rfc3339(text).ok())
+            .and_then(|text| Timestamp::parse_rfc3339(text).ok())
     };
     let expires = time("expireTime").ok_or("expireTime")?;
     let connect_until = time("newSessionExpireTime").ok_or("newSessionExpireTime")?;

@@ -6,7 +6,7 @@ import { Webhook } from "standardwebhooks";
 
 const [secret, signedAt] = process.argv.slice(2);
 const fixture = new URL(
-  "../../../components/polar/tests/fixtures/subscription.active.json",
+  "../../../crates/polar/tests/fixtures/subscription.active.json",
   import.meta.url,
 );
 const event = JSON.parse(readFileSync(fixture, "utf8"));

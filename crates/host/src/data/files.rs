@@ -11,6 +11,15 @@ use crate::error::HostError;
 /// The name that Spin gives the default database's file.
 const LEDGER_FILE: &str = "sqlite_db.db";
 
+/// Spin's table, so that `spin up` can run on the same file.
+const KEY_VALUE_TABLE: &str = "CREATE TABLE IF NOT EXISTS spin_key_value (
+    store TEXT NOT NULL,
+    key   TEXT NOT NULL,
+    value BLOB NOT NULL,
+
+    PRIMARY KEY (store, key)
+)";
+
 /// Where a host keeps its data.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Storage {
@@ -63,6 +72,9 @@ impl Files {
             }
         };
         key_value_file::prepare(&files.folder).map_err(|e| storage_error(&files.folder, &e))?;
+        let table = |connection: Connection| connection.execute(KEY_VALUE_TABLE, []);
+        let made = files.key_value_connection().and_then(table);
+        made.map_err(|e| storage_error(&files.folder.join(key_value_file::NAME), &e))?;
         Ok(files)
     }
 

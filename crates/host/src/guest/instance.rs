@@ -22,7 +22,7 @@ use crate::{
         slots::Slots,
     },
     manifest::{ComponentConfig, variables::Variables},
-    testbench::{clock::Clock, faults::FaultPoint},
+    testbench::{chance::Chance, clock::Clock, faults::FaultPoint},
 };
 
 /// What all instances of a host share.
@@ -31,6 +31,7 @@ pub(crate) struct Shared {
     pub(crate) files: Arc<Files>,
     pub(crate) key_value: KeyValue,
     pub(crate) clock: Clock,
+    pub(crate) chance: Chance,
     pub(crate) logs: Arc<Logs>,
     /// The host is going: instances that end with it are no news.
     pub(crate) stopping: AtomicBool,
@@ -82,6 +83,7 @@ impl Instance {
         wasi.socket_addr_check(|_, _| Box::pin(async { false }))
             .allow_ip_name_lookup(false);
         component.host.clock.install(&mut wasi);
+        component.host.chance.install(&mut wasi);
         let wasi = wasi.build();
         let hooks = component.outbound.for_instance();
         Self {

@@ -17,7 +17,6 @@ struct Route {
     component: String,
     /// As written, without a slash at its end, with one at its start.
     based: String,
-    /// As written.
     raw: String,
 }
 

@@ -62,7 +62,6 @@ impl Server {
     }
 
     /// Where it listens.
-    #[must_use]
     pub fn addr(&self) -> SocketAddr {
         self.address
     }

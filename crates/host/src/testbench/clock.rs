@@ -45,7 +45,6 @@ impl VirtualClock {
     }
 
     /// The time, in milliseconds since 1970, UTC.
-    #[must_use]
     pub fn now_millis(&self) -> i64 {
         self.0.wall_millis.load(Ordering::SeqCst)
     }

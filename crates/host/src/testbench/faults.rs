@@ -57,7 +57,6 @@ pub enum CallKind {
 /// What goes wrong.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum FaultAction {
-    /// Nothing.
     #[default]
     None,
     /// The guest gets an error with this text: `other` of key-value, `io` of SQLite, `internal-error` of HTTP.

@@ -13,7 +13,6 @@ impl Host {
     ///
     /// # Panics
     /// When the database is not `default`, or its file cannot be opened.
-    #[must_use]
     pub fn sqlite(&self, database: &str) -> Connection {
         assert_eq!(database, DATABASE, "there is only the `default` database");
         self.0
@@ -28,7 +27,6 @@ impl Host {
     ///
     /// # Panics
     /// When the store cannot be read.
-    #[must_use]
     pub fn kv_get(&self, store: &str, key: &str) -> Option<Vec<u8>> {
         self.0
             .app
@@ -42,7 +40,6 @@ impl Host {
     ///
     /// # Panics
     /// When the store cannot be read.
-    #[must_use]
     pub fn kv_keys(&self, store: &str) -> Vec<String> {
         self.0
             .app
@@ -88,7 +85,6 @@ impl Host {
     }
 
     /// The last lines that guests printed and the reasons why instances died, each with its component's name before it.
-    #[must_use]
     pub fn logs(&self) -> Vec<String> {
         self.0.app.shared.logs.all()
     }

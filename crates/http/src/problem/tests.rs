@@ -3,14 +3,6 @@ use serde_json::json;
 use super::*;
 
 #[test]
-fn codes_are_written_as_they_are_named() {
-    for code in Code::ALL {
-        assert_eq!(json!(code), json!(code.as_str()));
-        assert!(code.status().as_u16() >= 400, "{code:?}");
-    }
-}
-
-#[test]
 fn the_caller_sees_details_and_never_the_internal_message() {
     let problem = Problem::internal("disk full\nat /var")
         .detail("more")

@@ -37,7 +37,7 @@ fn all_versions() -> Vec<String> {
 fn migrate(stage: &Stage) -> Result<(), StoreError> {
     block_on(apply_missing(
         &stage.ledger,
-        Instant::from_unix_seconds(100),
+        Timestamp::from_unix_seconds(100),
     ))
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures_executor::block_on;
-use talktime_usage::{Command, EndReason, SessionId};
+use talktime_usage::{Command, EndReason, SessionId, SessionStart};
 use uuid::Uuid;
 
 use super::*;
@@ -18,12 +18,12 @@ const ORDER: SweepOrder = SweepOrder {
 };
 
 fn start(stage: &Stage, name: &str, number: u128) {
-    let command = Command::Start {
+    let command = Command::Start(SessionStart {
         session: SessionId::new(Uuid::from_u128(number)),
         topic: None,
         difficulty: None,
         takeover: true,
-    };
+    });
     apply(stage, name, &command);
 }
 
@@ -82,8 +82,8 @@ fn running_sessions_come_before_archiving() {
 fn a_sweep_hands_back_what_its_time_does_not_suffice_for() {
     let stage = Stage::new();
     idle_users(&stage, 60);
-    // Three calls a user: thirteen users in eight seconds, and then some that were under way.
-    stage.documents.slow.set(Duration::from_millis(200));
+    // One call a user: thirteen users in eight seconds, and then some that were under way.
+    stage.documents.slow.set(Duration::from_millis(600));
     let report = swept(&stage, ORDER);
     assert!((10..25).contains(&report.swept), "{report}");
     assert_eq!(report.failed, 0);

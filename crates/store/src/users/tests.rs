@@ -1,7 +1,7 @@
 //! One user's document and the ledger, when one of them fails, is lost, or was put back in time.
 
 use futures_executor::block_on;
-use talktime_usage::{Command, EndReason, SessionId, State};
+use talktime_usage::{Command, EndReason, SessionId, SessionStart, State};
 use uuid::Uuid;
 
 use super::*;
@@ -19,12 +19,12 @@ fn session(number: u128) -> SessionId {
 }
 
 fn start(number: u128) -> Command {
-    Command::Start {
+    Command::Start(SessionStart {
         session: session(number),
         topic: None,
         difficulty: None,
         takeover: false,
-    }
+    })
 }
 
 fn end(number: u128) -> Command {

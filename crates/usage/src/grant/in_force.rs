@@ -9,7 +9,7 @@ use crate::ids::SubscriptionId;
 use crate::period::Period;
 use crate::plan::{Plan, PlanName};
 use crate::policy::Policy;
-use crate::time::Instant;
+use crate::time::Timestamp;
 
 /// What a source grants once its own events and the lists are weighed against each other.
 pub(super) struct Standing<'a> {
@@ -17,18 +17,18 @@ pub(super) struct Standing<'a> {
     id: Option<&'a SubscriptionId>,
     plan: &'a PlanName,
     period: Option<Period>,
-    ends_at: Option<Instant>,
+    ends_at: Option<Timestamp>,
     /// The event that said so.
     as_of: &'a EventOrder,
     /// Until when the source was last said to live: then, or to the end of a period that is not paid yet.
-    alive_until: Instant,
+    alive_until: Timestamp,
 }
 
 impl Standing<'_> {
     /// When the grant ends by itself. A lost revocation is not a plan for ever: whoever does not renew, and is not said to
     /// live, has until a while after the end of the paid period. The while is no longer than the period itself, so that
     /// at most one renewal is taken for granted.
-    fn lapses_at(&self, grace: Duration) -> Option<Instant> {
+    fn lapses_at(&self, grace: Duration) -> Option<Timestamp> {
         self.ends_at.or_else(|| {
             let period = self.period?;
             let grace = grace.min(period.end().since(period.start()));
@@ -47,7 +47,6 @@ impl Standing<'_> {
 pub(crate) enum Held {
     /// The source of the plan in force, by the paid period that it tells.
     By {
-        /// Which.
         source: Source,
         /// Its paid period.
         period: Period,
@@ -61,8 +60,7 @@ pub(crate) enum Held {
 impl Grants {
     /// The plan in force at `at`: of those granted the one with the most minutes, else free. A plan with fewer minutes than
     /// free, as a changed catalogue may have made one, is never worse than none.
-    #[must_use]
-    pub fn plan(&self, policy: &Policy, at: Instant) -> Plan {
+    pub fn plan(&self, policy: &Policy, at: Timestamp) -> Plan {
         self.granted(policy, at)
             .into_iter()
             .max_by_key(|(plan, standing)| (plan.minutes, Reverse(standing.as_of)))
@@ -70,8 +68,7 @@ impl Grants {
     }
 
     /// When, after `after`, a grant next ends by itself. Between such instants the plan in force changes only by news.
-    #[must_use]
-    pub fn next_lapse(&self, policy: &Policy, after: Instant) -> Option<Instant> {
+    pub fn next_lapse(&self, policy: &Policy, after: Timestamp) -> Option<Timestamp> {
         let granted = self.granted(policy, after).into_iter();
         granted
             .filter_map(|(_, standing)| standing.lapses_at(policy.grant_grace))
@@ -80,7 +77,7 @@ impl Grants {
 
     /// Who sets the rhythm at `at`: of the sources of the plan in force one that tells a paid period. Among several it is
     /// the one that sets it already, else the first, so that one subscription's renewals move nothing of another's.
-    pub(crate) fn held(&self, policy: &Policy, at: Instant, holder: Option<&Source>) -> Held {
+    pub(crate) fn held(&self, policy: &Policy, at: Timestamp, holder: Option<&Source>) -> Held {
         let granted = self.granted(policy, at);
         let Some(most) = granted.iter().map(|(plan, _)| plan.minutes).max() else {
             return Held::Nobody;
@@ -103,8 +100,7 @@ impl Grants {
     }
 
     /// All that grant more than free at `at`, and what each grants.
-    #[must_use]
-    pub fn sources(&self, policy: &Policy, at: Instant) -> Vec<(Source, PlanName)> {
+    pub fn sources(&self, policy: &Policy, at: Timestamp) -> Vec<(Source, PlanName)> {
         let granted = self.granted(policy, at).into_iter();
         granted
             .map(|(plan, standing)| (standing.source(), plan.name))
@@ -112,20 +108,19 @@ impl Grants {
     }
 
     /// Whether any event told which plan a subscription stands for, as long as it lives.
-    #[must_use]
     pub fn tells_plan_of(&self, subscription: &SubscriptionId) -> bool {
         self.of_subscription(subscription).is_some()
     }
 
     /// Whether that source grants more than free at `at`.
-    pub(crate) fn is_granting(&self, source: &Source, policy: &Policy, at: Instant) -> bool {
+    pub(crate) fn is_granting(&self, source: &Source, policy: &Policy, at: Timestamp) -> bool {
         self.granted(policy, at)
             .iter()
             .any(|(_, standing)| standing.source() == *source)
     }
 
     /// All that is granted at `at` and is more than free: a subscription to free is none, or each would bring its minutes.
-    fn granted<'a>(&'a self, policy: &Policy, at: Instant) -> Vec<(Plan, Standing<'a>)> {
+    fn granted<'a>(&'a self, policy: &Policy, at: Timestamp) -> Vec<(Plan, Standing<'a>)> {
         let free = policy.catalogue.free();
         self.standings()
             .filter(|standing| {

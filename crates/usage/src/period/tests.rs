@@ -1,7 +1,7 @@
 use super::*;
 
-fn at(text: &str) -> Instant {
-    Instant::parse_rfc3339(text).expect("a date")
+fn at(text: &str) -> Timestamp {
+    Timestamp::parse_rfc3339(text).expect("a date")
 }
 
 fn period(start: &str, end: &str) -> Period {
@@ -195,7 +195,7 @@ fn a_long_period_divides_into_months() {
             "{now} in {start}..{end}"
         );
         let last = at(&date(to)).unix_millis() - 1;
-        assert_eq!(paid.month_at(Instant::from_unix_millis(last)), month);
+        assert_eq!(paid.month_at(Timestamp::from_unix_millis(last)), month);
     };
     let year = ("2026-01-10", "2027-01-10");
     check(year, "2026-01-10", ("2026-01-10", "2026-02-10"));

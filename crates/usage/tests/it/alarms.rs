@@ -1,9 +1,9 @@
 //! When a user's alarm is to fire.
 
 use crate::scene::Scene;
-use talktime_usage::alarm::{ARCHIVE_SPREAD, Alarm};
+use talktime_usage::{ARCHIVE_SPREAD, Alarm};
 use talktime_usage::{Command, LedgerWrite, State, UserId};
-use talktime_usage::{next_alarm, rows_to_write, settle::settle};
+use talktime_usage::{next_alarm, rows_to_write, settle};
 
 /// When the alarm is set after a story, by somebody who looks at `time`.
 fn alarm(scene: &Scene, time: &str) -> Option<Alarm> {

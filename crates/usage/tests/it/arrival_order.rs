@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
 use crate::scene::{Scene, order, period, subscription};
-use talktime_usage::{Command, Instant, Period};
+use talktime_usage::{Command, Period, Timestamp};
 
 /// A subscription's own periods: running, over, not yet begun, as another subscription could have them.
 fn periods() -> impl Strategy<Value = Period> {
@@ -156,7 +156,7 @@ fn arrive(scene: &Scene, commands: &[Command], order: &[usize]) -> Scene {
         };
         let now = scene.when("5:00").unix_seconds() + seconds;
         scene
-            .apply(&commands[*number], Instant::from_unix_seconds(now))
+            .apply(&commands[*number], Timestamp::from_unix_seconds(now))
             .expect("heard");
     }
     scene

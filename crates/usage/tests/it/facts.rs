@@ -2,10 +2,10 @@
 
 use crate::scene::{Scene, day, order, period, session_id, subscription};
 use serde_json::{Value, json};
-use talktime_usage::ledger::SessionEnd;
+use talktime_usage::SessionEnd;
 use talktime_usage::{
-    Command, CustomerId, EndReason, EventOrder, Instant, LedgerWrite, Minutes, PlanOutcome, Reply,
-    SessionRow, State,
+    Command, CustomerId, EndReason, EventOrder, LedgerWrite, Minutes, PlanOutcome, Reply,
+    SessionRow, State, Timestamp,
 };
 
 fn told(scene: &mut Scene, command: &Command, time: &str) -> PlanOutcome {
@@ -219,7 +219,7 @@ fn a_stamp_far_ahead_pins_nothing() {
         event: "evt_far".to_owned(),
     };
     assert!(far.is_far_ahead(scene.origin));
-    assert!(!far.is_far_ahead(Instant::from_unix_millis(
+    assert!(!far.is_far_ahead(Timestamp::from_unix_millis(
         scene.origin.unix_millis() + year * 1_000
     )));
     let behind = Command::PastDue {

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use crate::scene::{Scene, day, order, period, subscription};
-use talktime_usage::{Catalogue, Command, Period, next_alarm};
+use talktime_usage::{Catalogue, Command, Period, SessionStart, next_alarm};
 
 /// Pro until 20 November, 9:00, with half an hour of a session before it.
 fn ends_in_half_an_hour() -> Scene {
@@ -192,7 +192,7 @@ fn grants() -> impl Strategy<Value = Vec<(&'static str, &'static str, Option<Per
         (0..90_i64, prop_oneof![Just(1_i64), Just(7), Just(30)]).prop_map(move |(end, days)| {
             let end = minute(end);
             let start = end.unix_seconds() - days * 86_400;
-            Period::paid(talktime_usage::Instant::from_unix_seconds(start), end).expect("a day")
+            Period::paid(talktime_usage::Timestamp::from_unix_seconds(start), end).expect("a day")
         });
     let grant = (
         select(vec!["a", "b", "manual"]),
@@ -235,7 +235,7 @@ proptest! {
         prop_assume!(status.minutes_remaining.get() > 0);
         let promised = status.seconds_remaining.get();
         let session = scene.draw();
-        let command = Command::Start { session, topic: None, difficulty: None, takeover: false };
+        let command = Command::Start(SessionStart { session, topic: None, difficulty: None, takeover: false });
         scene.apply(&command, start_at).expect("started");
         let end = start_at.plus(Duration::from_secs(promised));
         while start_at < end {

@@ -5,100 +5,95 @@ use crate::scene::{Scene, period};
 
 const NEW_YEAR: &str = "2026-12-31T23:55:00";
 
+/// A session over New Year, and what the rows of December and January say after it.
+fn check_split(story: &str, session: &str, december: &str, january: u32) {
+    let old = format!("2026-12-01..2027-01-01 free {december}");
+    let new = format!("2027-01-01..2027-02-01 free {january}/10");
+    check(NEW_YEAR, story, &[session], &[&old, &new]);
+}
+
 #[test]
 fn a_session_over_the_end_of_a_month_is_split_there() {
-    let dec = |minutes| format!("2026-12-01..2027-01-01 free {minutes}/10");
-    let jan = |minutes| format!("2027-01-01..2027-02-01 free {minutes}/10");
-    let archived = |minutes| format!("{} archived", dec(minutes));
-    let check = |story, sessions: &[&str], old: String, new: String| {
-        check(NEW_YEAR, story, sessions, &[&old, &new]);
-    };
     // The old row is archived once the session is over: until then it may yet turn out to have been silent.
-    check(
-        "0:00 start, 4:00 talk, 8:00 sweep",
-        &["running"],
-        dec(5),
-        jan(3),
-    );
-    check(
+    check_split("0:00 start, 4:00 talk, 8:00 sweep", "running", "5/10", 3);
+    check_split(
         "0:00 start, 8:00 talk, 15:00 talk, 15:00 end",
-        &["limit_reached 15:00 15"],
-        archived(5),
-        jan(10),
+        "limit_reached 15:00 15",
+        "5/10 archived",
+        10,
     );
-    check(
+    check_split(
         "0:00 start, 14:50 talk, 99:00 sweep",
-        &["limit_reached 15:00 15"],
-        archived(5),
-        jan(10),
+        "limit_reached 15:00 15",
+        "5/10 archived",
+        10,
     );
-    check(
+    check_split(
         "0:00 start, 8:00 talk, 14:59.999 talk, 14:59.999 end",
-        &["user_ended 14:59.999 15"],
-        archived(5),
-        jan(10),
+        "user_ended 14:59.999 15",
+        "5/10 archived",
+        10,
     );
-    check(
+    check_split(
         "0:30 start, 8:00 talk, 15:00 talk, 15:00 end",
-        &["user_ended 14:30 15"],
-        archived(5),
-        jan(10),
+        "user_ended 14:30 15",
+        "5/10 archived",
+        10,
     );
-    // The minute that was begun in the old month is paid there, and talked out in the new one.
-    check(
+}
+
+#[test]
+fn a_minute_is_paid_where_it_was_begun() {
+    // One of the old month is talked out in the new one.
+    check_split(
         "0:30 start, 8:00 talk, 16:00 talk, 16:00 end",
-        &["limit_reached 15:00 15"],
-        archived(5),
-        jan(10),
+        "limit_reached 15:00 15",
+        "5/10 archived",
+        10,
     );
-    check(
+    check_split(
         "0:30 start, 5:20 talk, 5:20 end",
-        &["user_ended 4:50 5"],
-        archived(5),
-        jan(0),
+        "user_ended 4:50 5",
+        "5/10 archived",
+        0,
     );
-    check(
+    check_split(
         "0:30 start, 5:30 talk, 5:30 end",
-        &["user_ended 5:00 5"],
-        archived(5),
-        jan(0),
+        "user_ended 5:00 5",
+        "5/10 archived",
+        0,
     );
-    check(
+    check_split(
         "0:30 start, 5:30.001 talk, 5:30.001 end",
-        &["user_ended 5:00.001 6"],
-        archived(5),
-        jan(1),
+        "user_ended 5:00.001 6",
+        "5/10 archived",
+        1,
     );
-    check(
+    check_split(
         "4:59.999 start, 5:00 end",
-        &["user_ended 0:00.001 1"],
-        archived(1),
-        jan(0),
+        "user_ended 0:00.001 1",
+        "1/10 archived",
+        0,
     );
-    check(
+    check_split(
         "4:59.999 start, 5:59.999 end",
-        &["user_ended 1:00 1"],
-        archived(1),
-        jan(0),
+        "user_ended 1:00 1",
+        "1/10 archived",
+        0,
     );
-    check(
+    check_split(
         "0:00 start, 7:00 talk, 7:00 fail",
-        &["error 7:00 7"],
-        archived(5),
-        jan(2),
+        "error 7:00 7",
+        "5/10 archived",
+        2,
     );
-    check(
-        "4:30 start, 5:10 fail",
-        &["error 0:40 0"],
-        archived(0),
-        jan(0),
-    );
+    check_split("4:30 start, 5:10 fail", "error 0:40 0", "0/10 archived", 0);
     // At the end of the period itself.
-    check(
+    check_split(
         "0:00 start, 5:00 talk, 5:00 end",
-        &["user_ended 5:00 5"],
-        archived(5),
-        jan(0),
+        "user_ended 5:00 5",
+        "5/10 archived",
+        0,
     );
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 use proptest::sample::Index;
-use talktime_usage::{Command, LedgerWrite, Refusal, Reply, SessionId, State};
+use talktime_usage::{Command, LedgerWrite, Refusal, Reply, SessionId, SessionStart, State};
 
 use crate::model::{Model, No, Rules};
 use crate::scene::{Scene, day, ledger::Ledger, order, period, subscription};
@@ -76,9 +76,9 @@ fn play_both(settings: Settings, story: &[(Pause, Act)]) {
         let command = command(act, at(now), &mut scene, &mut sessions);
         let reply = scene.apply(&command, at(told.max(day(ORIGIN).unix_millis())));
         let expected = match &command {
-            Command::Start {
+            Command::Start(SessionStart {
                 session, takeover, ..
-            } => next.start(number(*session), *takeover),
+            }) => next.start(number(*session), *takeover),
             Command::Heartbeat { session } => next.heartbeat(number(*session)),
             Command::End { session, reason } => next.end(number(*session), *reason),
             Command::Mint { .. } => {

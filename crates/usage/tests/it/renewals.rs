@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
 use crate::scene::{Scene, day, period};
-use talktime_usage::{Command, Instant, Period, Reply};
+use talktime_usage::{Command, Period, Reply, Timestamp};
 
 /// Monthly renewals from a day of November on, each told so many hours after its start.
 fn renewals() -> impl Strategy<Value = (u32, Vec<i64>)> {
@@ -31,7 +31,7 @@ proptest! {
             let (start, end) = (month_start(number, day_of_month), month_start(number + 1, day_of_month));
             let told = day(&start).unix_seconds() + hours * 3_600;
             let change = scene.change("a", Some("basic"), Some(period(&start, &end)), false, Some(told * 1_000_000));
-            scene.apply(&change, Instant::from_unix_seconds(told)).expect("heard");
+            scene.apply(&change, Timestamp::from_unix_seconds(told)).expect("heard");
             let used = scene.use_up(&format!("{start}T23:59:59"));
             prop_assert_eq!(used, 100, "the month from {}", start);
         }
@@ -44,7 +44,7 @@ proptest! {
         arrivals in proptest::collection::vec((any::<Index>(), 0..30_i64), 1..12),
     ) {
         let mut scene = Scene::at("2026-11-01");
-        let hour = |number: i64| Instant::from_unix_seconds(day("2026-11-01").unix_seconds() + number * 3_600);
+        let hour = |number: i64| Timestamp::from_unix_seconds(day("2026-11-01").unix_seconds() + number * 3_600);
         let commands: Vec<Command> = cycles
             .iter()
             .map(|(by, first, days, granted)| {
@@ -55,7 +55,7 @@ proptest! {
             .collect();
         // All of them are told by day 41, and all that is left is used up after each.
         let (mut now, mut fresh) = (hour(41 * 24), 0);
-        let mut starts: Vec<Instant> = Vec::new();
+        let mut starts: Vec<Timestamp> = Vec::new();
         for (which, hours) in arrivals {
             now = now.plus(Duration::from_secs(hours.unsigned_abs() * 60));
             let command = &commands[which.index(commands.len())];

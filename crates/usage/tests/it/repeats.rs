@@ -2,8 +2,8 @@
 
 use crate::scene::{MINT_LIMITS, Scene, session_id};
 use talktime_usage::{
-    Command, Context, EndReason, Fingerprint, Refusal, Repeat, Reply, SessionId, State, Step,
-    WriteId, step,
+    Command, Context, EndReason, Fingerprint, Refusal, Repeat, Reply, SessionId, SessionStart,
+    State, Step, WriteId, step,
 };
 
 fn keyed(
@@ -30,12 +30,12 @@ fn keyed(
 }
 
 fn start(number: u32) -> Command {
-    Command::Start {
+    Command::Start(SessionStart {
         session: session_id(number),
         topic: None,
         difficulty: None,
         takeover: true,
-    }
+    })
 }
 
 fn end(session: SessionId) -> Command {

@@ -1,10 +1,10 @@
 //! A document that was lost, or put back in time, takes up what the ledger knows.
 
 use crate::scene::{Scene, at};
-use talktime_usage::restore::{LedgerFacts, PeriodFacts, is_to_be_compared};
 use talktime_usage::{
     Command, Context, EndReason, LedgerWrite, Minutes, State, Step, WriteId, rows_to_write, take_up,
 };
+use talktime_usage::{LedgerFacts, PeriodFacts, is_to_be_compared};
 
 /// What the scene's ledger would tell of the user.
 fn facts(scene: &Scene) -> LedgerFacts {

@@ -8,9 +8,9 @@ pub mod play;
 use std::time::Duration;
 
 use talktime_usage::{
-    Command, Context, EventOrder, Instant, LedgerWrite, MintLimits, Period, Policy, Refusal, Reply,
-    SessionId, Source, State, Status, Step, SubscriptionId, UserId, WriteId, clock_ahead, status,
-    step,
+    Command, Context, EventOrder, LedgerWrite, MintLimits, Period, Policy, Refusal, Reply,
+    SessionId, Source, State, Status, Step, SubscriptionId, Timestamp, UserId, WriteId,
+    clock_ahead, status, step,
 };
 use uuid::Uuid;
 
@@ -20,7 +20,7 @@ use ledger::Ledger;
 #[derive(Clone)]
 pub struct Scene {
     /// The instant that times such as `5:00` count from.
-    pub origin: Instant,
+    pub origin: Timestamp,
     pub user: UserId,
     pub policy: Policy,
     /// As the key-value store would hold it.
@@ -38,12 +38,12 @@ pub struct Scene {
 }
 
 /// A date and time.
-pub fn at(text: &str) -> Instant {
-    Instant::parse_rfc3339(text).expect(text)
+pub fn at(text: &str) -> Timestamp {
+    Timestamp::parse_rfc3339(text).expect(text)
 }
 
 /// A date, or a date and time without the zone.
-pub fn day(text: &str) -> Instant {
+pub fn day(text: &str) -> Timestamp {
     if text.contains('T') {
         at(&format!("{text}Z"))
     } else {
@@ -125,7 +125,7 @@ impl Scene {
     }
 
     /// `5:00` and `5:00.250` from the origin, `40d` days from it, or a date as [`day`] reads it.
-    pub fn when(&self, time: &str) -> Instant {
+    pub fn when(&self, time: &str) -> Timestamp {
         if let Some(days) = time.strip_suffix('d') {
             let days: u64 = days.parse().expect(time);
             return self.origin.plus(Duration::from_hours(24 * days));
@@ -145,7 +145,7 @@ impl Scene {
     }
 
     /// Carries out a command, as the store would.
-    pub fn apply(&mut self, command: &Command, now: Instant) -> Result<Reply, Refusal> {
+    pub fn apply(&mut self, command: &Command, now: Timestamp) -> Result<Reply, Refusal> {
         self.writes += 1;
         let write = WriteId::parse(&format!("write{:09}", self.writes)).expect("an id");
         let context = Context {
@@ -175,7 +175,7 @@ impl Scene {
         }
     }
 
-    fn check_step(&self, next: &State, writes: &[LedgerWrite], now: Instant) {
+    fn check_step(&self, next: &State, writes: &[LedgerWrite], now: Timestamp) {
         let before = self.state.as_ref();
         assert_eq!(next.revision, before.map_or(0, |state| state.revision) + 1);
         assert!(next.instant >= now);
@@ -218,7 +218,7 @@ impl Scene {
         self.status(self.when(time))
     }
 
-    pub fn status(&self, now: Instant) -> Status {
+    pub fn status(&self, now: Timestamp) -> Status {
         status(&self.user, self.state.as_ref(), now, &self.policy)
     }
 }

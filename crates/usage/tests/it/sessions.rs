@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::scene::play::{check, check_with};
 use crate::scene::{Scene, session_id};
-use talktime_usage::{Catalogue, Command, EndReason, Refusal, Reply, Seconds};
+use talktime_usage::{Catalogue, Command, EndReason, Refusal, Reply, Seconds, SessionStart};
 
 #[test]
 fn a_session_ends_at_its_last_minute_however_late_anyone_notices() {
@@ -222,12 +222,12 @@ fn a_start_is_recognised_by_its_session() {
     // The same id again, while it runs and after it ended: one session, one bill.
     let mut scene = Scene::new();
     let first = scene.start();
-    let again = Command::Start {
+    let again = Command::Start(SessionStart {
         session: first.session,
         topic: None,
         difficulty: None,
         takeover: false,
-    };
+    });
     for (now, end) in [("0:10", false), ("2:00", true), ("5:00", true)] {
         if end {
             scene.end_at("1:30");
@@ -240,12 +240,12 @@ fn a_start_is_recognised_by_its_session() {
     }
     // Nor does it take over from the session that came after it.
     let second = scene.start_at("6:00").session;
-    let takeover = Command::Start {
+    let takeover = Command::Start(SessionStart {
         session: first.session,
         topic: None,
         difficulty: None,
         takeover: true,
-    };
+    });
     let before = scene.state.clone();
     assert!(scene.apply(&takeover, scene.when("6:30")).is_ok());
     assert_eq!((scene.state.clone(), scene.session), (before, second));

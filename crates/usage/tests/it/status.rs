@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::scene::{Scene, period};
-use talktime_usage::{Catalogue, Command, Instant, Refusal};
+use talktime_usage::{Catalogue, Command, Refusal, Timestamp};
 
 /// After a free user's story, at a time: `used remaining percent seconds running`.
 #[track_caller]
@@ -95,7 +95,7 @@ fn the_seconds_that_remain_are_those_until_the_stop() {
             assert!(beat.is_ok(), "{story}");
             time = time.plus(Duration::from_mins(4));
         }
-        let before = Instant::from_unix_millis(stop.unix_millis() - 1_000);
+        let before = Timestamp::from_unix_millis(stop.unix_millis() - 1_000);
         assert!(scene.status(before).active.is_some(), "{story}");
         assert!(scene.status(stop).active.is_none(), "{story}");
     }

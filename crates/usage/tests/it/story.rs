@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
-use talktime_usage::{Catalogue, Command, EndReason, Instant, MintLimits, Period, SessionId};
+use talktime_usage::{
+    Catalogue, Command, EndReason, MintLimits, Period, SessionId, SessionStart, Timestamp,
+};
 
 use crate::model::TICK;
 use crate::scene::{Scene, day, period, session_id};
@@ -143,8 +145,8 @@ pub fn month_ends() -> Vec<i64> {
     (11..2_000).map(month).collect()
 }
 
-pub fn at(millis: i64) -> Instant {
-    Instant::from_unix_millis(millis)
+pub fn at(millis: i64) -> Timestamp {
+    Timestamp::from_unix_millis(millis)
 }
 
 /// A story's clock.
@@ -177,7 +179,7 @@ impl Clock {
 /// The command of an act at `now`, given the sessions started so far.
 pub fn command(
     act: &Act,
-    now: Instant,
+    now: Timestamp,
     scene: &mut Scene,
     sessions: &mut Vec<SessionId>,
 ) -> Command {
@@ -194,12 +196,12 @@ pub fn command(
         Act::Start { takeover } => {
             let session = scene.draw();
             sessions.push(session);
-            Command::Start {
+            Command::Start(SessionStart {
                 session,
                 topic: None,
                 difficulty: None,
                 takeover: *takeover,
-            }
+            })
         }
         Act::Heartbeat(index) => Command::Heartbeat {
             session: pick(index, sessions),

@@ -6,7 +6,7 @@ use futures_executor::block_on;
 use talktime_usage::{Reply, Source, UserId};
 
 use super::*;
-use crate::testing::SwapFault;
+use crate::memory::Fault;
 
 #[test]
 fn a_row_that_cannot_be_written_does_not_keep_the_others() {
@@ -28,8 +28,8 @@ fn a_row_that_cannot_be_written_does_not_keep_the_others() {
 #[test]
 fn who_creates_a_user_and_fails_is_not_in_its_own_way() {
     let stage = Stage::new();
-    let faults = || stage.documents.faults.borrow_mut();
-    faults().push_back(SwapFault::NotMade);
+    let faults = || stage.documents.faults.script.borrow_mut();
+    faults().push_back(Fault::NotDone);
     let began = stage.time.elapsed();
     stage.done("ann", &start(1));
     assert!(stage.time.elapsed().saturating_sub(began) < Duration::from_millis(100));
@@ -49,8 +49,9 @@ fn the_attempt_that_was_carried_out_is_the_one_that_is_told() {
     stage
         .documents
         .faults
+        .script
         .borrow_mut()
-        .push_back(SwapFault::LandsLate);
+        .push_back(Fault::LandsLate(Duration::from_secs(2)));
     stage.documents.slow.set(Duration::from_millis(700));
     let ended = stage.done("ann", &end(1));
     stage.documents.slow.set(Duration::ZERO);
@@ -80,8 +81,9 @@ fn a_swap_that_was_made_and_failed_is_found_by_its_mark() {
     stage
         .documents
         .faults
+        .script
         .borrow_mut()
-        .push_back(SwapFault::MadeAndFailed);
+        .push_back(Fault::DoneAndFailed);
     stage.time.seconds(30);
     stage.done("ann", &end(1));
     assert_eq!(stage.documents.swaps.get(), 2);
@@ -96,8 +98,9 @@ fn one_request_makes_four_swaps_at_most() {
     stage
         .documents
         .faults
+        .script
         .borrow_mut()
-        .extend([SwapFault::Raced; 9]);
+        .extend([Fault::Raced; 9]);
     stage.time.seconds(30);
     let failed = stage.apply("ann", &heartbeat(1));
     assert!(
@@ -135,8 +138,9 @@ fn the_last_swap_of_an_instance_is_read_back_like_any_other() {
     stage
         .documents
         .faults
+        .script
         .borrow_mut()
-        .push_back(SwapFault::MadeAndFailed);
+        .push_back(Fault::DoneAndFailed);
     let ended = stage.done("ann", &end(1));
     assert!(matches!(ended.reply, Reply::Stopped(_)), "{ended:?}");
 }

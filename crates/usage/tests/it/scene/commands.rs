@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use talktime_usage::{
-    Command, EndReason, Heard, Instant, Minted, Period, PlanOutcome, Refusal, Reply, Roster,
-    RosterEntry, SessionId, Started, Stopped, rows_to_write,
+    Command, EndReason, Heard, Minted, Period, PlanOutcome, Refusal, Reply, Roster, RosterEntry,
+    SessionId, SessionStart, Started, Stopped, Timestamp, rows_to_write,
 };
 
 use super::{MINT_LIMITS, Scene, order, period, source, subscription};
@@ -13,12 +13,12 @@ use super::{MINT_LIMITS, Scene, order, period, source, subscription};
 impl Scene {
     pub fn try_start_at(&mut self, time: &str, takeover: bool) -> Result<Started, Refusal> {
         let session = self.draw();
-        let command = Command::Start {
+        let command = Command::Start(SessionStart {
             session,
             topic: None,
             difficulty: None,
             takeover,
-        };
+        });
         match self.apply(&command, self.when(time))? {
             Reply::Started(started) => {
                 self.session = started.session;
@@ -77,7 +77,7 @@ impl Scene {
     }
 
     /// A token that lives until `until` is handed out.
-    pub fn hand_out_at(&mut self, time: &str, until: Instant) -> Result<Minted, Refusal> {
+    pub fn hand_out_at(&mut self, time: &str, until: Timestamp) -> Result<Minted, Refusal> {
         let hand_out = Command::HandOut {
             session: self.session,
             token_until: until,
@@ -108,7 +108,7 @@ impl Scene {
         self.sweep(self.when(time));
     }
 
-    pub fn sweep(&mut self, now: Instant) {
+    pub fn sweep(&mut self, now: Timestamp) {
         if let Some(state) = &self.state {
             let rows = rows_to_write(state, now, &self.policy);
             for row in &rows {
@@ -118,7 +118,7 @@ impl Scene {
         }
         let written_through = self.state.as_ref().map_or(0, |state| state.revision);
         let swept = self.apply(&Command::Sweep { written_through }, now);
-        assert_eq!(swept, Ok(Reply::Swept));
+        assert!(matches!(swept, Ok(Reply::Swept(_))), "{swept:?}");
         // Sweeps must not shift the marks of other writes, by which events of one instant are ordered.
         self.writes -= 1;
     }
@@ -189,12 +189,12 @@ impl Scene {
         let before = self.ledger.minutes_of_sessions();
         while self.status(now).minutes_remaining.get() > 0 {
             let session = self.draw();
-            let start = Command::Start {
+            let start = Command::Start(SessionStart {
                 session,
                 topic: None,
                 difficulty: None,
                 takeover: false,
-            };
+            });
             self.apply(&start, now).expect("started");
             while self.status(now).active.is_some() {
                 now = now.plus(Duration::from_secs(30));

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use talktime_usage::{Instant, LedgerWrite, PeriodRow, SessionId, SessionRow};
+use talktime_usage::{LedgerWrite, PeriodRow, SessionId, SessionRow, Timestamp};
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Ledger {
@@ -114,7 +114,7 @@ impl Ledger {
 }
 
 /// A date, with the time of day where it is not midnight.
-pub fn short(instant: Instant) -> String {
+pub fn short(instant: Timestamp) -> String {
     let text = instant.to_rfc3339();
     let text = text.strip_suffix('Z').unwrap_or(&text);
     text.strip_suffix("T00:00:00").unwrap_or(text).to_owned()

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use talktime_usage::{Command, EndReason, Instant, Policy};
+use talktime_usage::{Command, EndReason, Policy, Timestamp};
 
 use super::Scene;
 
@@ -38,7 +38,7 @@ pub fn check_from(origin: &str, story: &str, sessions: &[&str], periods: &[&str]
 }
 
 impl Scene {
-    fn talk_until(&mut self, now: Instant) {
+    fn talk_until(&mut self, now: Timestamp) {
         let session = self.session;
         let running = self.state.as_ref().and_then(|state| state.session.as_ref());
         let mut next = running.expect("a session runs").last_sign;

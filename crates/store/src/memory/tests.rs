@@ -1,0 +1,116 @@
+//! A seeded simulation of the protocol over the real SQL: several requests and sweeps at once on one or two users, on each
+//! kind of key-value store, with calls that fail, are held up, land late, or are the last before a crash. What was stored,
+//! what was told and what the ledger says must go together after each round, and the books must balance in the end.
+//!
+//! `TALKTIME_SEED=7` runs that seed alone, on all stores, and `TALKTIME_SEEDS=5000` so many.
+
+mod checker;
+mod ledger;
+mod round;
+mod workload;
+mod world;
+
+use futures_executor::block_on;
+use world::World;
+
+use super::{Behaviour, MemoryDocuments};
+use crate::documents::Documents;
+use crate::testing::{simulation, user};
+
+/// What an ordinary run of the tests plays on each kind of store: some seconds in all.
+const SEEDS: u64 = 300;
+
+/// Rounds of a run, each of several tasks at once.
+const ROUNDS: u32 = 10;
+
+/// Lines of the story that a failure tells.
+const STORY_LINES: usize = 150;
+
+type Checked = Result<(), String>;
+
+/// Complains unless that is so.
+macro_rules! ensure {
+    ($condition:expr, $($complaint:tt)+) => {
+        if !$condition {
+            return Err(format!($($complaint)+));
+        }
+    };
+}
+use ensure;
+
+#[test]
+fn every_minute_counts_once_whatever_fails_and_whoever_comes_between() {
+    let number = |name| std::env::var(name).ok().map(|text| text.parse::<u64>());
+    let number = |name| number(name).map(|number| number.expect("a number"));
+    let seeds = match (number("TALKTIME_SEED"), number("TALKTIME_SEEDS")) {
+        (Some(seed), _) => seed..seed + 1,
+        (None, seeds) => 0..seeds.unwrap_or(SEEDS),
+    };
+    for seed in seeds {
+        for behaviour in Behaviour::ALL {
+            if let Err(complaint) = World::new(seed, behaviour).play(ROUNDS) {
+                panic!(
+                    "seed {seed} on {behaviour:?}: {complaint}\n{}",
+                    story(seed, behaviour)
+                );
+            }
+        }
+    }
+}
+
+/// The same run once more, told aloud.
+fn story(seed: u64, behaviour: Behaviour) -> String {
+    let mut world = World::new(seed, behaviour);
+    world.simulation.tell_story();
+    let again = world.play(ROUNDS);
+    let lines = world.simulation.story();
+    let last = lines.len().saturating_sub(STORY_LINES);
+    format!("{}\n{again:?}", lines[last..].join("\n"))
+}
+
+#[test]
+fn each_store_swaps_by_its_own_rules() {
+    // What two readers see of a document that is there or not, what the first one writes, and who is stored.
+    let check = |behaviour, before: Option<&[u8]>, first: &[u8], expected: &[u8]| {
+        let documents = MemoryDocuments::new(simulation("2026-11-10T12:00:00Z", 1), behaviour);
+        let ann = user("ann");
+        if let Some(before) = before {
+            let document = before.to_vec();
+            documents
+                .documents
+                .borrow_mut()
+                .insert(ann.clone(), document);
+        }
+        block_on(async {
+            let (_, one) = documents.claim(&ann).await.expect("read");
+            let (_, two) = documents.claim(&ann).await.expect("read");
+            // Neither is told what came of it.
+            documents.swap(one, first).await.expect("no failure");
+            documents.swap(two, b"second").await.expect("no failure");
+        });
+        let stored = &documents.documents.borrow()[&ann];
+        assert_eq!(stored, expected, "{behaviour:?} after {before:?}");
+    };
+    for behaviour in Behaviour::ALL {
+        check(behaviour, Some(b"old"), b"first", b"first");
+    }
+    check(Behaviour::Sqlite, None, b"first", b"second");
+    check(Behaviour::Redis, None, b"first", b"first");
+    check(Behaviour::Versioned, None, b"first", b"first");
+    // The same bytes put back: only versions tell.
+    check(Behaviour::Sqlite, Some(b"old"), b"old", b"second");
+    check(Behaviour::Redis, Some(b"old"), b"old", b"old");
+    check(Behaviour::Versioned, Some(b"old"), b"old", b"old");
+}
+
+#[test]
+fn the_same_seed_gives_the_same_run() {
+    let run = |seed| {
+        let mut world = World::new(seed, Behaviour::Sqlite);
+        world.simulation.tell_story();
+        world.play(ROUNDS).expect("no complaint");
+        world.simulation.story()
+    };
+    assert_eq!(run(7), run(7));
+    assert_ne!(run(7), run(8));
+}
