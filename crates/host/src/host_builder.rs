@@ -3,7 +3,10 @@
 use std::{
     collections::HashMap,
     path::Path,
-    sync::{Arc, atomic::AtomicBool},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize},
+    },
 };
 
 use tokio::sync::Semaphore;
@@ -284,6 +287,7 @@ fn component_shared(
         outbound,
         faults: point,
         host: shared.clone(),
+        http_instances: AtomicUsize::new(0),
     }))
 }
 

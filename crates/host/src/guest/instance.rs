@@ -2,7 +2,7 @@
 
 use std::sync::{
     Arc,
-    atomic::{AtomicBool, Ordering},
+    atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
 use tokio::sync::Notify;
@@ -44,6 +44,8 @@ pub(crate) struct ComponentShared {
     pub(crate) outbound: OutboundHttp,
     pub(crate) faults: FaultPoint,
     pub(crate) host: Arc<Shared>,
+    /// How many instances there have been for requests.
+    pub(crate) http_instances: AtomicUsize,
 }
 
 impl ComponentShared {

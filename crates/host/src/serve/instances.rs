@@ -2,7 +2,7 @@
 
 use std::{
     pin::Pin,
-    sync::Arc,
+    sync::{Arc, atomic::Ordering},
     task::{Context, Poll},
     time::{Duration, Instant as StdInstant},
 };
@@ -44,6 +44,9 @@ impl HandlerState for HttpInstances {
     async fn instantiate(
         &self,
     ) -> wasmtime::Result<handler::Instance<Instance, Expiration, Worker>> {
+        self.component
+            .http_instances
+            .fetch_add(1, Ordering::Relaxed);
         let mut store = linker::store(self.pre.engine(), self.component.clone());
         let crash = store.data().crash();
         let service = self.pre.instantiate_async(&mut store).await?;

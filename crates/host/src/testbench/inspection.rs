@@ -2,6 +2,8 @@
 
 #![expect(clippy::expect_used, reason = "for tests: its failure is theirs")]
 
+use std::sync::atomic::Ordering;
+
 use rusqlite::Connection;
 
 use crate::{guest::sqlite::DATABASE, host::Host};
@@ -71,6 +73,15 @@ impl Host {
             .key_value
             .delete(store, key)
             .expect("the store can be written");
+    }
+
+    /// How many instances of a component have been made for requests; 0 for one that the manifest does not have.
+    #[must_use]
+    pub fn http_instances(&self, component: &str) -> usize {
+        let component = self.0.app.components.get(component);
+        component.map_or(0, |running| {
+            running.shared.http_instances.load(Ordering::Relaxed)
+        })
     }
 
     /// The last lines that guests printed and the reasons why instances died, each with its component's name before it.
