@@ -64,29 +64,3 @@ async fn answer(_: Mint, request: Request) -> Result<Answer, Problem> {
         connect: provider::connect(account),
     })
 }
-
-async fn read_accounts() -> Result<Accounts, Misconfigured> {
-    Ok(Accounts {
-        openai: read_account(&OPENAI).await?,
-        openai_live: read_account(&OPENAI_LIVE).await?,
-        gemini: read_account(&GEMINI).await?,
-    })
-}
-
-async fn read_account(variables: &'static Variables) -> Result<Option<Account>, Misconfigured> {
-    let key = variable(variables.key).await?;
-    let base_url = variable(variables.base_url).await?;
-    let models = variable(variables.models).await?;
-    let version = match variables.version {
-        Some(name) => variable(name).await?,
-        None => None,
-    };
-    variables
-        .account(
-            key.as_deref(),
-            base_url.as_deref(),
-            models.as_deref(),
-            version.as_deref(),
-        )
-        .map_err(|error| Misconfigured::new(error.variable, error.reason))
-}

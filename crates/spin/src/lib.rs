@@ -3,16 +3,18 @@
 //!
 //! [`KeyValue`] keeps the documents and [`SqlConnection`] runs the ledger's statements, in the stores `default` that
 //! `spin.toml` grants; [`Host`] is the environment: clocks, chance, waiting. [`Settings`] and [`variable`] are what an
-//! operator sets, read once for each instance ([`Once`]). [`leave_in_one_write`] is for Spin's HTTP server.
+//! operator sets, read once for each instance ([`Once`]). [`leave_in_one_write`] is for Spin's HTTP server, [`outbound`] for its HTTP client.
 
 mod environment;
 mod key_value;
 mod once;
+pub mod outbound;
 mod secret;
 mod settings;
 mod single_write;
 mod sql;
 mod variables;
+mod voice_accounts;
 
 pub use environment::{HOST, Host, now, session_id, sleep};
 pub use key_value::{KeyValue, Serves};
@@ -22,3 +24,4 @@ pub use settings::Settings;
 pub use single_write::leave_in_one_write;
 pub use sql::{Ledger, SqlConnection, ledger};
 pub use variables::{Misconfigured, parsed, variable};
+pub use voice_accounts::voice_accounts;

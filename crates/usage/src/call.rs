@@ -52,7 +52,7 @@ pub struct Call {
     pub session: SessionId,
     /// When the provider answered.
     pub opened_at: Timestamp,
-    /// Whether the session does not go on with it: it came too late.
+    /// Whether the session does not go on with it: it came too late, or cannot be used.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     unwanted: bool,
     /// Fields of a later version, kept.
@@ -75,6 +75,15 @@ impl Call {
             opened_at,
             unwanted: false,
             extra: Map::new(),
+        }
+    }
+
+    /// The same, with which nobody is to talk.
+    #[must_use]
+    pub fn given_up(self) -> Self {
+        Self {
+            unwanted: true,
+            ..self
         }
     }
 }
@@ -119,7 +128,7 @@ pub(crate) fn open(
     policy: &Policy,
 ) -> Result<Minted, Refusal> {
     next.calls.retain(|known| known.id != call.id);
-    let is_mine = next.offered.take_if(|at| *at == offered).is_some();
+    let is_mine = next.offered.take_if(|at| *at == offered).is_some() && !call.unwanted;
     let minted = match running(next, Some(call.session), now, policy) {
         Ok(_) if !is_mine => Err(Refusal::NoActiveSession),
         minted => minted,

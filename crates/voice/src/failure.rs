@@ -11,6 +11,8 @@ use crate::limits::{RETRY_AFTER_DEFAULT_SECONDS, RETRY_AFTER_MAX_SECONDS};
 /// Why there is no answer. Its text is what callers are told: nothing that is between the operator and the provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Failure {
+    /// The operator has no account with it, or none any more.
+    NotSetUp,
     /// The host refuses to connect: `spin.toml` does not allow it.
     NotAllowed,
     /// There was no connection, or it broke off.
@@ -75,6 +77,7 @@ impl Failure {
         } = *variables;
         let version = version.map_or_else(String::new, |version| format!("{version}, "));
         let advice = match self {
+            Self::NotSetUp => format!("look at the variables {key} and {models}"),
             Self::NotAllowed => {
                 format!("look at the variable {base_url} and at allowed_outbound_hosts")
             }
@@ -109,6 +112,7 @@ impl std::error::Error for Failure {}
 impl Display for Failure {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
+            Self::NotSetUp => f.write_str("the provider is not set up"),
             Self::NotAllowed => {
                 f.write_str("spin.toml does not allow a connection to the provider")
             }

@@ -12,9 +12,11 @@
 
 mod accounts;
 pub mod base_url;
+mod call_setup;
 pub mod calls;
 mod failure;
 pub mod gemini;
+mod hang_ups;
 pub mod limits;
 mod mint;
 mod mints;
@@ -28,5 +30,7 @@ mod time_limit;
 pub use accounts::{
     Account, Accounts, GEMINI, NotOffered, NotSetUp, OPENAI, OPENAI_LIVE, Variables,
 };
+pub use call_setup::{CallSetup, SetUp};
 pub use failure::Failure;
+pub use hang_ups::{HangUpReport, HangUps};
 pub use mint::{MintError, Minting, Token};

@@ -7,6 +7,12 @@ use talktime_usage::{MintLimits, SessionId, Timestamp, UserId};
 use crate::limits::{GIVE_BACK_MAX, MINT_TRIES_PER_MINUTE_MAX, MINTS_PER_MINUTE_MAX};
 use crate::time_limit::within;
 
+/// The bounds on one user's mints, calls included.
+pub const MINT_LIMITS: MintLimits = MintLimits {
+    per_minute_max: MINTS_PER_MINUTE_MAX,
+    tries_per_minute_max: MINT_TRIES_PER_MINUTE_MAX,
+};
+
 /// Those of one user.
 pub struct Mints<'a, D> {
     pub users: &'a Users<'a, D, NoLedger>,
@@ -23,11 +29,7 @@ impl<D: Documents> Mints<'_, D> {
         session: Option<SessionId>,
         mark: &WriteMark,
     ) -> Result<Minted, ApplyError> {
-        let limits = MintLimits {
-            per_minute_max: MINTS_PER_MINUTE_MAX,
-            tries_per_minute_max: MINT_TRIES_PER_MINUTE_MAX,
-        };
-        self.users.mint(self.user, session, limits, mark).await
+        self.users.mint(self.user, session, MINT_LIMITS, mark).await
     }
 
     /// Records that the token is handed out, with which the user can talk until `token_until`: a sign of life.

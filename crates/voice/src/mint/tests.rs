@@ -3,7 +3,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use futures_executor::block_on;
-use talktime_store::{Access, Environment, StoreError};
+use talktime_store::{Access, DocumentKey, Environment, StoreError};
 use talktime_usage::{
     Command, Context, EndReason, Policy, Refusal, SessionStart, State, Step, WriteId, step,
 };
@@ -54,12 +54,12 @@ impl TestDocument {
 impl Documents for TestDocument {
     type Claim = ();
 
-    async fn read(&self, _: &UserId) -> Result<Option<Vec<u8>>, StoreError> {
+    async fn read(&self, _: &DocumentKey) -> Result<Option<Vec<u8>>, StoreError> {
         let state = self.0.borrow();
         Ok(Some(serde_json::to_vec(&*state).expect("JSON")))
     }
 
-    async fn claim(&self, user: &UserId) -> Result<(Option<Vec<u8>>, ()), StoreError> {
+    async fn claim(&self, user: &DocumentKey) -> Result<(Option<Vec<u8>>, ()), StoreError> {
         Ok((self.read(user).await?, ()))
     }
 

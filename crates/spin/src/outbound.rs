@@ -1,4 +1,4 @@
-//! The one place that talks to a provider: with a bounded answer, and without a word of what the provider says in an error.
+//! The one place that talks to a voice provider: with a bounded answer, and without a word of what the provider says in an error.
 //! Its body may quote the key or the user's data, so it is not even read.
 
 use bytes::Bytes;
