@@ -40,6 +40,12 @@ mod token {
     mod retries;
 }
 
+mod call {
+    mod accounts;
+    mod ends;
+    mod offers;
+}
+
 mod alarm {
     mod faults;
     mod sweeps;

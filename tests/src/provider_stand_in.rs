@@ -1,29 +1,44 @@
 //! A stand-in for both voice providers on a local port. It checks what it is asked as they would, records it, and
-//! answers well or badly as a test wants.
+//! answers well or badly as a test wants. Of its calls it keeps books.
 
+mod behaviour;
 mod bodies;
+mod books;
+mod calls;
+mod faults;
+mod forms;
+mod offers;
 mod providers;
+#[cfg(test)]
+mod tests;
 
 use std::io;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, Request, Response, StatusCode};
+use http::{HeaderMap, Method, Request, Response};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use serde_json::{Value, json};
+use serde_json::Value;
 use talktime_host::VirtualClock;
 use talktime_usage::Timestamp;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::task::{JoinHandle, JoinSet};
 
-use bodies::{Body, cut_off, endless, full};
-use providers::{error_document, provider_answer};
+pub use behaviour::Behaviour;
+pub use books::{Call, CallBooks, Closed, ClosedBy, LONGEST_CALL, UNDELIVERED_LIFE};
+pub use faults::{CallFault, CallRequest};
+
+use behaviour::behave;
+use bodies::Body;
+use calls::Route;
+use faults::FaultPlan;
 
 /// The key that the stand-in takes as `OpenAI`.
 pub const OPENAI_KEY: &str = "sk-long-lived-7e1d0a52";
@@ -34,38 +49,9 @@ pub const GEMINI_KEY: &str = "AIza-long-lived-93b4cc08";
 /// A text that is in every bad answer of the stand-in, bodies and headers, and must never get through Talktime.
 pub const CANARY: &str = "canary-5c1f6e";
 
-/// How a stand-in answers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Behaviour {
-    /// As the provider does when all is well, and with 400 to a request that the provider would refuse.
-    Ok,
-    /// As above, but only once [`ProviderStandIn::release`] is called.
-    Held,
-    /// With this status and the provider's error document.
-    Status(u16),
-    /// The same, with that `Retry-After`.
-    RetryAfter(u16, &'static str),
-    /// With 204, hence without a body.
-    NoContent,
-    /// Not at all: the connection stays open.
-    Hang,
-    /// With 200 and half a body, after which the connection stays open.
-    HangInBody,
-    /// With 200 and a byte every half a second, for ever.
-    Drip,
-    /// With 200 and a page.
-    NotJson,
-    /// With 200 and a JSON document without a token.
-    OtherJson,
-    /// With 200 and a right answer behind 128 KiB of nothing.
-    TooLong,
-    /// Not at all: the connection is closed.
-    Cut,
-    /// With 200 and half a body, after which the connection is closed.
-    CutInBody,
-    /// With 307 to another path of its own, where it would answer well.
-    Redirect,
-}
+/// An offer that the stand-in takes.
+pub const OFFER: &str = "v=0\r\no=- 20518 0 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n\
+                         m=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=mid:0\r\na=setup:actpass\r\na=sendrecv\r\n";
 
 /// A request that came.
 #[derive(Debug, Clone)]
@@ -76,8 +62,10 @@ pub struct RecordedRequest {
     pub path: String,
     /// Its headers.
     pub headers: HeaderMap,
-    /// Its body; `null` where it is no JSON.
+    /// Its body, also that of a form, in which a `session` is read as JSON; `null` where it is neither.
     pub body: Value,
+    /// Its body as it came.
+    pub bytes: Bytes,
 }
 
 /// A running stand-in; it stops when it is dropped.
@@ -89,6 +77,7 @@ pub struct ProviderStandIn {
 
 struct Shared {
     state: Mutex<State>,
+    faults: Mutex<FaultPlan>,
     /// A permit for each held request that may be answered.
     released: Semaphore,
 }
@@ -97,7 +86,12 @@ struct State {
     behaviour: Behaviour,
     requests: Vec<RecordedRequest>,
     clock: Option<VirtualClock>,
+    books: CallBooks,
+    answers: Option<Arc<AnswerOffer>>,
 }
+
+/// Makes the SDP that answers an offer's.
+type AnswerOffer = dyn Fn(String) -> Pin<Box<dyn Future<Output = String> + Send>> + Send + Sync;
 
 impl ProviderStandIn {
     /// Starts one that answers well, on a free port.
@@ -112,7 +106,10 @@ impl ProviderStandIn {
                 behaviour: Behaviour::Ok,
                 requests: Vec::new(),
                 clock: None,
+                books: CallBooks::new(),
+                answers: None,
             }),
+            faults: Mutex::default(),
             released: Semaphore::new(0),
         });
         let server = tokio::spawn(serve(listener, Arc::clone(&shared)));
@@ -134,12 +131,56 @@ impl ProviderStandIn {
         format!("http://{}", self.address)
     }
 
-    /// Says how it answers from now on.
+    /// Says how it answers who asks for a token from now on.
     pub fn behave(&self, behaviour: Behaviour) {
         self.shared.state().behaviour = behaviour;
     }
 
-    /// Answers one request that is [`Behaviour::Held`].
+    /// Spoils the next requests of that kind, after those that are to be spoilt already.
+    pub fn spoil(&self, kind: CallRequest, times: usize, fault: CallFault) {
+        self.shared.faults().add(kind, times, fault);
+    }
+
+    /// Asks `chooser`, for every request about a call that [`spoil`](Self::spoil) has not taken, what goes wrong with it.
+    /// It must not ask for faults itself.
+    pub fn spoil_by(
+        &self,
+        chooser: impl FnMut(CallRequest, &RecordedRequest) -> Option<CallFault> + Send + 'static,
+    ) {
+        self.shared.faults().chooser = Some(Box::new(chooser));
+    }
+
+    /// From now on all goes well with calls.
+    pub fn spoil_nothing(&self) {
+        self.shared.faults().clear();
+    }
+
+    /// Answers offers with what this makes of them, such as a browser that plays the provider.
+    pub fn answer_offers_by<F>(&self, answer: impl Fn(String) -> F + Send + Sync + 'static)
+    where
+        F: Future<Output = String> + Send + 'static,
+    {
+        let boxed: Arc<AnswerOffer> = Arc::new(move |offer| Box::pin(answer(offer)));
+        self.shared.state().answers = Some(boxed);
+    }
+
+    /// Announces a phone call, whose id begins with `rtc_`: it can be accepted or rejected, once.
+    pub fn ring(&self, id: &str) {
+        self.shared.state().books.ring(id);
+    }
+
+    /// Says that a call's answer did not get to its caller: known only where the test is the caller.
+    pub fn lose(&self, id: &str) {
+        self.shared.settled().books.lose(id);
+    }
+
+    /// The books of its calls, as they stand now.
+    #[must_use]
+    pub fn calls(&self) -> CallBooks {
+        self.shared.settled().books.clone()
+    }
+
+    /// Answers one request that is [`Behaviour::Held`] or [`CallFault::Held`].
     pub fn release(&self) {
         self.shared.released.add_permits(1);
     }
@@ -180,6 +221,25 @@ impl Shared {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// The state, with all closed that has closed by itself.
+    fn settled(&self) -> MutexGuard<'_, State> {
+        let mut state = self.state();
+        let now = state.now();
+        state.books.settle(now);
+        state
+    }
+
+    fn faults(&self) -> MutexGuard<'_, FaultPlan> {
+        self.faults.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until it may answer.
+    async fn release_of_one(&self) {
+        if let Ok(permit) = self.released.acquire().await {
+            permit.forget();
+        }
+    }
 }
 
 impl State {
@@ -217,10 +277,11 @@ async fn answer(request: Request<Incoming>, shared: &Shared) -> io::Result<Respo
         state.requests.push(request.clone());
         (state.behaviour, state.now())
     };
-    if behaviour == Behaviour::Held
-        && let Ok(permit) = shared.released.acquire().await
-    {
-        permit.forget();
+    if let Some(route) = Route::of(&request.path) {
+        return calls::answer(route, &request, shared).await;
+    }
+    if behaviour == Behaviour::Held {
+        shared.release_of_one().await;
     }
     behave(behaviour, &request, now).await
 }
@@ -231,6 +292,7 @@ async fn read(request: Request<Incoming>) -> RecordedRequest {
         .collect()
         .await
         .map_or_else(|_| Bytes::new(), http_body_util::Collected::to_bytes);
+    let fields = forms::fields(&parts.headers, &body);
     RecordedRequest {
         method: parts.method,
         path: parts
@@ -238,89 +300,7 @@ async fn read(request: Request<Incoming>) -> RecordedRequest {
             .path_and_query()
             .map_or_else(String::new, ToString::to_string),
         headers: parts.headers,
-        body: serde_json::from_slice(&body).unwrap_or(Value::Null),
+        body: fields.unwrap_or_else(|| serde_json::from_slice(&body).unwrap_or_default()),
+        bytes: body,
     }
-}
-
-/// The answer to a request that came at `now`. An error closes the connection.
-async fn behave(
-    behaviour: Behaviour,
-    request: &RecordedRequest,
-    now: Timestamp,
-) -> io::Result<Response<Body>> {
-    Ok(match behaviour {
-        Behaviour::Ok | Behaviour::Held => match provider_answer(request, now) {
-            Ok(body) => json_response(200, &body),
-            Err(complaint) => {
-                let document = error_document(complaint.status, complaint.about);
-                json_response(complaint.status, &document)
-            }
-        },
-        Behaviour::Status(status) => json_response(status, &error_document(status, CANARY)),
-        Behaviour::RetryAfter(status, told) => {
-            let mut busy = json_response(status, &error_document(status, CANARY));
-            busy.headers_mut()
-                .insert("retry-after", http::HeaderValue::from_static(told));
-            busy
-        }
-        Behaviour::NoContent => response(204, "application/json", full(String::new())),
-        Behaviour::Hang => std::future::pending().await,
-        Behaviour::Cut => return Err(io::ErrorKind::ConnectionReset.into()),
-        Behaviour::CutInBody => {
-            let half = format!("{{\"value\":\"ek_{CANARY}");
-            response(200, "application/json", cut_off(half))
-        }
-        Behaviour::HangInBody => {
-            let half = format!("{{\"value\":\"ek_{CANARY}");
-            response(
-                200,
-                "application/json",
-                endless(half, Duration::from_hours(1)),
-            )
-        }
-        Behaviour::Drip => {
-            let body = endless(" ".to_owned(), Duration::from_millis(500));
-            response(200, "application/json", body)
-        }
-        Behaviour::NotJson => {
-            let page = format!("<html><body>{CANARY} {:?}</body></html>", request.headers);
-            response(200, "text/html", full(page))
-        }
-        Behaviour::OtherJson => {
-            json_response(200, &json!({"note": CANARY, "value": null, "name": ["x"]}))
-        }
-        Behaviour::TooLong => {
-            let right = provider_answer(request, now).unwrap_or_default();
-            response(
-                200,
-                "application/json",
-                full(format!("{}{right}", " ".repeat(128 * 1024))),
-            )
-        }
-        Behaviour::Redirect => {
-            let mut redirect = json_response(307, &json!({"note": CANARY}));
-            if let Ok(location) = format!("/{CANARY}{}", request.path).parse() {
-                redirect.headers_mut().insert("location", location);
-            }
-            redirect
-        }
-    })
-}
-
-fn json_response(status: u16, body: &Value) -> Response<Body> {
-    response(status, "application/json", full(body.to_string()))
-}
-
-fn response(status: u16, content_type: &str, body: Body) -> Response<Body> {
-    let mut response = Response::new(body);
-    *response.status_mut() =
-        StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    for (name, value) in [("content-type", content_type), ("x-request-id", CANARY)] {
-        if let Ok(value) = value.parse() {
-            response
-                .headers_mut()
-                .insert(http::HeaderName::from_static(name), value);
-        }
-    }
-    response
 }

@@ -124,7 +124,7 @@ fn gemini_answer(request: &RecordedRequest, now: Timestamp) -> Result<Value, &'s
     }))
 }
 
-fn header<'a>(request: &'a RecordedRequest, name: &str) -> Option<&'a str> {
+pub(super) fn header<'a>(request: &'a RecordedRequest, name: &str) -> Option<&'a str> {
     request
         .headers
         .get(name)
