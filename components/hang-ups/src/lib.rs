@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use talktime_spin::{HOST, KeyValue, Settings, outbound, voice_accounts};
+use talktime_spin::{HOST, KeyValue, Settings, call_accounts, outbound};
 use talktime_store::{NoLedger, Users};
 use talktime_voice::{HangUpReport, HangUps};
 
@@ -51,7 +51,7 @@ impl Guest for HangUp {
 
 async fn run() -> Result<HangUpReport, String> {
     let settings = Settings::load().await.map_err(|error| error.to_string())?;
-    let accounts = voice_accounts().await.map_err(|error| error.to_string())?;
+    let accounts = call_accounts().await.map_err(|error| error.to_string())?;
     let documents = KeyValue::open().map_err(|error| error.to_string())?;
     let users = Users::new(&documents, &NoLedger, &settings.policy, &HOST);
     HangUps {

@@ -24,4 +24,4 @@ pub use settings::Settings;
 pub use single_write::leave_in_one_write;
 pub use sql::{Ledger, SqlConnection, ledger};
 pub use variables::{Misconfigured, parsed, variable};
-pub use voice_accounts::voice_accounts;
+pub use voice_accounts::{call_accounts, voice_accounts};

@@ -10,9 +10,20 @@ use crate::variables::{Misconfigured, variable};
 /// When a variable cannot be used.
 pub async fn voice_accounts() -> Result<Accounts, Misconfigured> {
     Ok(Accounts {
+        gemini: read_account(&GEMINI).await?,
+        ..call_accounts().await?
+    })
+}
+
+/// Those at which there are calls: who only hangs up is granted no other key.
+///
+/// # Errors
+/// When a variable cannot be used.
+pub async fn call_accounts() -> Result<Accounts, Misconfigured> {
+    Ok(Accounts {
         openai: read_account(&OPENAI).await?,
         openai_live: read_account(&OPENAI_LIVE).await?,
-        gemini: read_account(&GEMINI).await?,
+        gemini: None,
     })
 }
 

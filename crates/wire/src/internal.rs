@@ -119,6 +119,18 @@ impl GrantAnswer {
     }
 }
 
+/// `POST /api/internal/hang-ups`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct HangUpAnswer {
+    /// Calls that were hung up.
+    pub hung_up: usize,
+    /// Users who had calls, or were about to, when it began.
+    pub open: usize,
+    /// Users some of whose calls could not be hung up; they are tried again.
+    pub failed: usize,
+}
+
 /// `POST /api/internal/alarm`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 pub struct SweepAnswer {

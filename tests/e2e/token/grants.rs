@@ -16,7 +16,7 @@ fn manifest() -> Table {
 
 /// The part of `spin.toml` that is about the session and token components, with those hosts allowed.
 fn manifest_allowing(hosts: &[&str]) -> String {
-    let is_wanted = |name: &str| ["session", "realtime-token"].contains(&name);
+    let is_wanted = |name: &str| ["session", "voice"].contains(&name);
     let mut manifest = manifest();
     let triggers = manifest["trigger"].as_table_mut().expect("triggers");
     triggers.retain(|kind, _| kind == "http");
@@ -28,7 +28,7 @@ fn manifest_allowing(hosts: &[&str]) -> String {
         let source = component["source"].as_str().expect("a path");
         component["source"] = built::root().join(source).display().to_string().into();
     }
-    components["realtime-token"]["allowed_outbound_hosts"] = hosts.to_vec().into();
+    components["voice"]["allowed_outbound_hosts"] = hosts.to_vec().into();
     manifest.to_string()
 }
 
@@ -81,12 +81,12 @@ async fn a_host_that_is_not_granted_is_refused() {
 
 #[test]
 fn the_component_is_granted_the_least() {
-    let mut component = manifest()["component"]["realtime-token"].clone();
+    let mut component = manifest()["component"]["voice"].clone();
     let component = component.as_table_mut().expect("the component");
     // What it is told, and how it is built.
     component.retain(|name, _| !["variables", "build"].contains(&name));
     let granted = toml::toml! {
-        source = "target/wasm32-wasip2/release/talktime_realtime_token.wasm"
+        source = "target/wasm32-wasip2/release/talktime_voice_component.wasm"
         key_value_stores = ["default"]
         allowed_outbound_hosts = ["{{ openai_base_url }}", "{{ gemini_base_url }}"]
     };

@@ -25,13 +25,8 @@ const IMPURE: [&str; 12] = [
     "now_v7",
 ];
 
-/// Where the platform's SDK may be named, besides the components' entry points: by the crate that is made for it, where the
-/// one component that has the network sends, and here.
-const PLATFORM: [&str; 3] = [
-    "crates/spin/",
-    "components/realtime-token/src/outbound.rs",
-    "xtask/",
-];
+/// Where the platform's SDK may be named, besides the components' entry points: by the crate that is made for it, and here.
+const PLATFORM: [&str; 2] = ["crates/spin/", "xtask/"];
 
 /// How the table names a member's folder: all components are one.
 fn name(folder: &str) -> String {

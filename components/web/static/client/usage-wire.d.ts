@@ -21,6 +21,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/internal/hang-ups": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Hang up the calls of ended sessions, where no cron trigger does */
+        post: operations["hang_ups"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/internal/overview": {
         parameters: {
             query?: never;
@@ -359,6 +376,15 @@ export interface components {
             plan: string;
             /** @description The subscription that grants it; none for the updates that name no subscription. */
             subscriptionId?: string | null;
+        };
+        /** @description `POST /api/internal/hang-ups`. */
+        HangUpAnswer: {
+            /** @description Users some of whose calls could not be hung up; they are tried again. */
+            failed: number;
+            /** @description Calls that were hung up. */
+            hungUp: number;
+            /** @description Users who had calls, or were about to, when it began. */
+            open: number;
         };
         /** @description `POST /api/session/heartbeat`. */
         HeartbeatAnswer: {
@@ -760,6 +786,7 @@ export type EndBody = components['schemas']['EndBody'];
 export type EndReason = components['schemas']['EndReason'];
 export type EndedAnswer = components['schemas']['EndedAnswer'];
 export type GrantAnswer = components['schemas']['GrantAnswer'];
+export type HangUpAnswer = components['schemas']['HangUpAnswer'];
 export type HeartbeatAnswer = components['schemas']['HeartbeatAnswer'];
 export type HeartbeatBody = components['schemas']['HeartbeatBody'];
 export type LastSession = components['schemas']['LastSession'];
@@ -851,6 +878,52 @@ export interface operations {
             };
             /** @description A body over 64 KiB */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Busy: try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    hang_ups: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HangUpAnswer"];
+                };
+            };
+            /** @description No or a wrong internal secret */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Another method */
+            405: {
                 headers: {
                     [name: string]: unknown;
                 };

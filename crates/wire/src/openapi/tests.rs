@@ -5,7 +5,8 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder
 
 use crate::call::{CallAnswer, CallBody};
 use crate::internal::{
-    OverviewAnswer, SweepAnswer, SweepBody, UpdatePlanAnswer, UpdatePlanBody, UserAnswer,
+    HangUpAnswer, OverviewAnswer, SweepAnswer, SweepBody, UpdatePlanAnswer, UpdatePlanBody,
+    UserAnswer,
 };
 use crate::problem::ProblemDetails;
 use crate::session::{
@@ -90,6 +91,10 @@ route!(alarm, post, "/api/internal/alarm", "internal", "Sweep due alarms, where 
     400: "A body that cannot be used", 401: "No or a wrong internal secret", 405: "Another method",
     409: "The clock is far ahead of the last sweep", 413: "A body over 64 KiB", 503: "Busy: try again");
 
+route!(hang_ups, post, "/api/internal/hang-ups", "internal", "Hang up the calls of ended sessions, where no cron trigger does",
+    security(("trusted_server" = [])), answer(HangUpAnswer),
+    401: "No or a wrong internal secret", 405: "Another method", 503: "Busy: try again");
+
 route!(user, get, "/api/internal/users/{id}", "internal", "A user's status, sessions and periods",
     security(("trusted_server" = [])), params(("id" = String, Path, description = "The user")),
     answer(UserAnswer), 400: "A user id that is none", 401: "No or a wrong internal secret",
@@ -119,6 +124,7 @@ route!(polar, post, "/api/webhooks/polar", "webhooks", "An event of the billing 
         realtime_call,
         update_plan,
         alarm,
+        hang_ups,
         user,
         overview,
         polar
