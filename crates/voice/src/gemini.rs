@@ -14,8 +14,10 @@ use crate::terms::{Expiry, Terms, Wish};
 /// Where the key goes. Google takes it in the query as well, where logs would show it.
 pub const KEY_HEADER: HeaderName = HeaderName::from_static("x-goog-api-key");
 
-/// A token's longest life at the provider.
-const LIFE_MAX: Duration = Duration::from_hours(20);
+/// A token's longest life. Nobody can hang up at Google, so a session that ends early can be talked on in for as long as its
+/// token lives. About as long as one of Google's connections: the page comes for the next token when Google tells it to
+/// connect anew, and each time is a sign of life.
+const LIFE_MAX: Duration = Duration::from_mins(10);
 
 /// The version of Google's API, which stands in its paths. Tokens are a preview, and move from one to another.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,8 +57,8 @@ pub fn path(version: &ApiVersion) -> String {
     format!("/{}/auth_tokens", version.0)
 }
 
-/// What to ask for. `expireTime` ends the connection too, so it is the very end of the user's time; going back to a
-/// broken connection until then is no second use. Times are cut to the second, towards the earlier.
+/// What to ask for. `expireTime` ends the connection too, so it is the very end of the user's time if that is near; going
+/// back to a broken connection until then is no second use. Times are cut to the second, towards the earlier.
 ///
 /// What is given of the setup is locked: the model, sound as the answer, and the voice if one is wished for. The page
 /// adds the rest: `contextWindowCompression` too, without which Google ends a call after a quarter of an hour. Nothing
@@ -137,7 +139,7 @@ mod tests {
             body(None),
             json!({
                 "uses": 1,
-                "expireTime": "2026-10-01T09:30:00Z",
+                "expireTime": "2026-10-01T09:10:00Z",
                 "newSessionExpireTime": "2026-10-01T09:01:00Z",
                 "bidiGenerateContentSetup": {
                     "model": "models/gemini-3.8-live",
@@ -190,8 +192,8 @@ mod tests {
         );
         check(
             noon,
-            "2026-10-03T12:00:00Z",
-            Some(("2026-10-01T12:01:00Z", "2026-10-02T08:00:00Z")),
+            "2026-10-01T12:30:00Z",
+            Some(("2026-10-01T12:01:00Z", "2026-10-01T12:10:00Z")),
         );
         check(
             noon,
