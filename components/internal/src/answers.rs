@@ -1,13 +1,17 @@
 //! What the store has recorded, as the API tells it.
 
+use std::cmp::Reverse;
+use std::time::Duration;
+
 use talktime_store::SweepReport;
+use talktime_store::call_watch::Watched;
 use talktime_store::report::{AlarmTally, PeriodRecord, SessionRecord, Tally};
 use talktime_store::webhook_events::WebhookEvent;
-use talktime_usage::EventOutcome;
+use talktime_usage::{EventOutcome, Timestamp};
 use talktime_wire::Rfc3339;
 use talktime_wire::internal::{
-    AlarmsAnswer, DayTally, PeriodAnswer, PlanTally, ReasonTally, SessionAnswer, SweepAnswer,
-    WebhookEventAnswer,
+    AlarmsAnswer, CallsAnswer, DayTally, FailingHangUp, PeriodAnswer, PlanTally, ReasonTally,
+    SessionAnswer, SweepAnswer, WebhookEventAnswer,
 };
 use talktime_wire::webhook::WebhookOutcome;
 
@@ -97,6 +101,35 @@ fn outcome(outcome: EventOutcome) -> WebhookOutcome {
         EventOutcome::Unmapped => WebhookOutcome::Unmapped,
         EventOutcome::UnknownProduct => WebhookOutcome::UnknownProduct,
         EventOutcome::Failed => WebhookOutcome::Failed,
+    }
+}
+
+/// How many users are shown whose calls could not be hung up.
+const FAILING_SHOWN: usize = 50;
+
+/// How late a look may be: whoever looks has the user for about as long.
+const OVERDUE_AFTER: Duration = Duration::from_secs(10);
+
+pub fn calls(watched: Vec<Watched>, now: Timestamp) -> CallsAnswer {
+    let is_overdue = |watched: &&Watched| now.since(watched.look.at) > OVERDUE_AFTER;
+    let overdue = watched.iter().filter(is_overdue).count() as u64;
+    let all = watched.len() as u64;
+    let mut failing = watched;
+    // The first try may be going on just now.
+    failing.retain(|watched| watched.look.tries > 1);
+    failing.sort_by_key(|watched| Reverse(watched.look.tries));
+    failing.truncate(FAILING_SHOWN);
+    CallsAnswer {
+        watched: all,
+        overdue,
+        failing: failing
+            .into_iter()
+            .map(|Watched { user, look }| FailingHangUp {
+                user_id: user.to_string(),
+                tries: look.tries,
+                next_try_at: look.at.into(),
+            })
+            .collect(),
     }
 }
 

@@ -50,6 +50,6 @@ async fn answer(route: Route, request: Request) -> Result<Answer, Problem> {
             Answer::ok(&answers::sweep(sweep(&users, order).await?))
         }
         Route::User => look_up::user(&users, request.path_id()).await,
-        Route::Overview => look_up::overview(&ledger).await,
+        Route::Overview => look_up::overview(&users).await,
     }
 }

@@ -1,7 +1,7 @@
 //! What operators look up: one user, and the whole at a glance.
 
 use talktime_http::{Answer, Problem};
-use talktime_spin::{Ledger, now};
+use talktime_spin::now;
 use talktime_store::webhook_events;
 use talktime_usage::{UserId, status};
 use talktime_wire::internal::{OverviewAnswer, UserAnswer};
@@ -30,8 +30,8 @@ pub async fn user(users: &SpinUsers<'_>, id: &str) -> Result<Answer, Problem> {
 }
 
 /// `GET /api/internal/overview`.
-pub async fn overview(ledger: &Ledger) -> Result<Answer, Problem> {
-    let now = now();
+pub async fn overview(users: &SpinUsers<'_>) -> Result<Answer, Problem> {
+    let (now, ledger) = (now(), users.ledger);
     Answer::ok(&OverviewAnswer {
         server_time: now.into(),
         active_sessions_total: ledger.count_running(now).await?,
@@ -45,6 +45,7 @@ pub async fn overview(ledger: &Ledger) -> Result<Answer, Problem> {
             answers::webhook_event,
         ),
         alarms: answers::alarms(ledger.alarms(now).await?),
+        calls: answers::calls(users.call_watch().all().await?, now),
     })
 }
 

@@ -228,6 +228,32 @@ pub struct OverviewAnswer {
     pub unmapped_webhooks: Vec<WebhookEventAnswer>,
     /// The alarms.
     pub alarms: AlarmsAnswer,
+    /// Calls at the voice providers.
+    pub calls: CallsAnswer,
+}
+
+/// Calls at the voice providers.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CallsAnswer {
+    /// Users who have a call, or are about to.
+    pub watched: u64,
+    /// Those of them whose calls should have been looked at more than ten seconds ago: is anything hanging up?
+    pub overdue: u64,
+    /// Those of them whose calls could not be hung up at the last try, the most tries first, 50 at most. They go on at the
+    /// provider, and cost money.
+    pub failing: Vec<FailingHangUp>,
+}
+
+/// A user whose calls could not be hung up.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct FailingHangUp {
+    pub user_id: String,
+    /// How many times it was tried.
+    pub tries: u32,
+    /// When it is tried again.
+    pub next_try_at: Rfc3339,
 }
 
 /// What the users of a plan used.

@@ -101,7 +101,7 @@ async function showOverview() {
 
 /** @param {OverviewAnswer} overview */
 function draw(overview) {
-  const { activeSessions, minutesByPlan, endedByReason, unmappedWebhooks, alarms, dailyMinutes } = overview;
+  const { activeSessions, minutesByPlan, endedByReason, unmappedWebhooks, alarms, calls, dailyMinutes } = overview;
   const minutes = minutesByPlan.reduce((sum, plan) => sum + plan.minutesUsed, 0);
   const running = overview.activeSessionsTotal;
   const webhooks = overview.unmappedWebhooksTotal;
@@ -110,6 +110,7 @@ function draw(overview) {
     tile(minutes, 'minutes used this period', false),
     tile(webhooks, webhooks === 1 ? 'webhook without a user' : 'webhooks without a user', webhooks > 0),
     tile(alarms.failing, 'sweeps failing', alarms.failing > 0),
+    tile(calls.failing.length, calls.failing.length === 1 ? 'call not hung up' : 'calls not hung up', calls.failing.length > 0),
   );
   byId('daily').replaceChildren(dailyChart(withoutGaps(dailyMinutes, overview.serverTime)));
   byId('reasons').replaceChildren(bars(
@@ -141,6 +142,15 @@ function draw(overview) {
     ['Event', 'Type', 'Received (UTC)', 'Detail'],
     unmappedWebhooks.map((one) => [one.id, one.type, time(one.receivedAt), one.detail ?? '']),
     'None: every webhook had a user.',
+  ));
+  const late = calls.overdue > 0 ? `; ${calls.overdue} overdue: is anything hanging up?` : '';
+  const users = calls.watched === 1 ? 'user has a call or is' : 'users have a call or are';
+  byId('calls-watched').textContent = `${calls.watched} ${users} about to have one${late}.`;
+  byId('calls').replaceChildren(table(
+    'Calls not hung up',
+    ['User', '#Tries', 'Next try (UTC)'],
+    calls.failing.map((one) => [one.userId, one.tries, time(one.nextTryAt)]),
+    'None: every call that was to end has ended.',
   ));
   const age = alarms.due > 0 && alarms.oldestDueSeconds ? `, the oldest for ${alarms.oldestDueSeconds} seconds` : '';
   byId('alarms').textContent = `${alarms.due} due now${age}; ${alarms.failing} failing and being retried.`;

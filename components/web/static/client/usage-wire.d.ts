@@ -300,6 +300,24 @@ export interface components {
          * @enum {string}
          */
         CallProvider: "openai" | "openai-live";
+        /** @description Calls at the voice providers. */
+        CallsAnswer: {
+            /**
+             * @description Those of them whose calls could not be hung up at the last try, the most tries first, 50 at most. They go on at the
+             *     provider, and cost money.
+             */
+            failing: components["schemas"]["FailingHangUp"][];
+            /**
+             * Format: int64
+             * @description Those of them whose calls should have been looked at more than ten seconds ago: is anything hanging up?
+             */
+            overdue: number;
+            /**
+             * Format: int64
+             * @description Users who have a call, or are about to.
+             */
+            watched: number;
+        };
         /**
          * @description Why a client ends a session. The other end reasons are Talktime's own to give.
          * @enum {string}
@@ -370,6 +388,17 @@ export interface components {
             /** @description What it cost. */
             sessionMinutes: components["schemas"]["Minutes"];
         };
+        /** @description A user whose calls could not be hung up. */
+        FailingHangUp: {
+            /** @description When it is tried again. */
+            nextTryAt: components["schemas"]["Timestamp"];
+            /**
+             * Format: int32
+             * @description How many times it was tried.
+             */
+            tries: number;
+            userId: string;
+        };
         /** @description Somebody who grants a plan. */
         GrantAnswer: {
             /** @description The plan. */
@@ -439,6 +468,8 @@ export interface components {
             activeSessionsTotal: number;
             /** @description The alarms. */
             alarms: components["schemas"]["AlarmsAnswer"];
+            /** @description Calls at the voice providers. */
+            calls: components["schemas"]["CallsAnswer"];
             /** @description Minutes of each of the last 30 days. */
             dailyMinutes: components["schemas"]["DayTally"][];
             /** @description Sessions that ended in the last 30 days. */
@@ -775,6 +806,7 @@ export type AlarmsAnswer = components['schemas']['AlarmsAnswer'];
 export type CallAnswer = components['schemas']['CallAnswer'];
 export type CallBody = components['schemas']['CallBody'];
 export type CallProvider = components['schemas']['CallProvider'];
+export type CallsAnswer = components['schemas']['CallsAnswer'];
 export type ClientReason = components['schemas']['ClientReason'];
 export type Code = components['schemas']['Code'];
 export type Connect = components['schemas']['Connect'];
@@ -785,6 +817,7 @@ export type EndAnswer = components['schemas']['EndAnswer'];
 export type EndBody = components['schemas']['EndBody'];
 export type EndReason = components['schemas']['EndReason'];
 export type EndedAnswer = components['schemas']['EndedAnswer'];
+export type FailingHangUp = components['schemas']['FailingHangUp'];
 export type GrantAnswer = components['schemas']['GrantAnswer'];
 export type HangUpAnswer = components['schemas']['HangUpAnswer'];
 export type HeartbeatAnswer = components['schemas']['HeartbeatAnswer'];
