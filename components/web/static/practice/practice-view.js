@@ -77,7 +77,9 @@ function drawHeading({ state, status, summary, connected }) {
     badge.textContent = 'Ended';
     badge.classList.add('ended');
     title.textContent = 'Your session is over';
-    lead.textContent = `${endText(summary, status?.plan !== planAtStart)} ${lengthText(summary)}`.trim();
+    // A plan with minutes left, bought after the end, was not why.
+    const planChanged = status?.plan !== planAtStart && status?.minutesRemaining === 0;
+    lead.textContent = `${endText(summary, planChanged)} ${lengthText(summary)}`.trim();
   } else if (state === 'running' || state === 'ending' || state === 'starting') {
     const runs = connected ? 'Running' : 'Running, but no connection';
     badge.textContent = { running: runs, ending: 'Ending…', starting: 'Starting…' }[state];

@@ -108,7 +108,7 @@ export function problemOf(error, step = 'open') {
 /**
  * Why the session ended, and the call with it.
  * @param {SessionSummary} summary
- * @param {boolean} [planChanged] since the session was started
+ * @param {boolean} [planChanged] since the session was started, to one without minutes
  */
 export function endText(summary, planChanged = false) {
   if (summary.endReason === 'stale') {
