@@ -8,6 +8,8 @@ export const BASE = env.TALKTIME_BASE_URL?.replace(/\/$/, '');
 const CHROMIUM = env.TALKTIME_CHROMIUM ?? '/usr/bin/chromium';
 /** Another host, with the same secrets, whose free plan is one minute. */
 export const ONE_MINUTE_BASE = env.TALKTIME_ONE_MINUTE_BASE_URL?.replace(/\/$/, '');
+/** One like that, whose `openai_base_url` is `TALKTIME_CALL_PROVIDER_URL`, where the test that needs it answers. */
+export const CALL_BASE = env.TALKTIME_CALL_BASE_URL?.replace(/\/$/, '');
 /** Longer than the host's heartbeat interval (30 s unless configured) and an answer. */
 export const HEARTBEAT_MS = 40_000;
 

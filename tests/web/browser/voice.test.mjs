@@ -1,66 +1,50 @@
-// The voice connection: WebRTC against a peer in another page, Gemini's socket against a stand-in.
+// The voice connection: a call with a peer in another page, Gemini's socket against a stand-in.
 import assert from 'node:assert/strict';
-import { browserTest, end, problem, start, startSession, title, topicField, until } from './support.mjs';
+import { openPeer } from './peer.mjs';
+import { alter, browserTest, end, problem, start, startSession, title, topicField, until } from './support.mjs';
 
-const OPENAI = 'https://api.openai.com/v1/realtime/calls';
 const GEMINI = 'wss://generativelanguage.googleapis.com/ws/google.ai.generativelanguage.v1alpha.GenerativeService.BidiGenerateContentConstrained';
-const CORS = { 'Access-Control-Allow-Origin': '*', 'Access-Control-Allow-Headers': '*' };
 const microphone = { context: { permissions: ['microphone'] } };
+const noSession = problem(403, 'no_active_session', 'No session is running');
+const notConfigured = problem(503, 'provider_not_configured', 'The provider is not set up');
 
-function giveToken(page, provider, connect) {
-  return page.route('**/api/realtime-token', (route) => route.fulfill({
-    json: {
-      token: `${provider}-token`, provider, model: 'a-model', expiresAt: '2030-01-01T00:00:00Z', minutesRemaining: 9,
-      secondsRemaining: 540, connect,
-    },
-  }));
-}
-
-/** A page that answers an offer as OpenAI does, and keeps what it hears on the data channel. */
-async function openPeer(world) {
-  const peer = await world.newPage();
-  await peer.evaluate(() => {
-    window.heard = [];
-    window.answer = async (sdp) => {
-      window.connection = new RTCPeerConnection();
-      window.connection.ondatachannel = ({ channel }) => {
-        channel.onmessage = ({ data }) => window.heard.push(JSON.parse(data));
-        const said = { type: 'response.output_audio_transcript.done', transcript: 'Hello <b>you</b>!' };
-        channel.onopen = () => channel.send(JSON.stringify(said));
-      };
-      await window.connection.setRemoteDescription({ type: 'offer', sdp });
-      await window.connection.setLocalDescription(await window.connection.createAnswer());
-      await new Promise((resolve) => {
-        const look = () => window.connection.iceGatheringState === 'complete' && resolve();
-        window.connection.onicegatheringstatechange = look;
-        look();
-      });
-      return window.connection.localDescription.sdp;
-    };
+/** A host with a provider of calls: `answer` gives what an offer is answered with. */
+async function giveCalls(page, answer) {
+  const offers = [];
+  await page.route('**/api/realtime-token', (route) => route.fulfill(noSession));
+  await page.route('**/api/realtime-call', async (route) => {
+    offers.push(route.request());
+    await route.fulfill(await answer(route.request().postDataJSON()));
   });
-  return peer;
+  return offers;
 }
 
-browserTest('OpenAI over WebRTC: connects, captions, mutes, comes back, hangs up', async (world) => {
+async function answeredBy(peer, { sdp }) {
+  const json = {
+    sdp: await peer.answer(sdp), callId: 'rtc_1', provider: 'openai', model: 'a-model', minutesRemaining: 9,
+    secondsRemaining: 540, heartbeatIntervalSeconds: 30,
+  };
+  return { json };
+}
+
+browserTest('a call: connects, captions, mutes, comes back, hangs up', async (world) => {
   const peer = await openPeer(world);
   const page = await world.newPage();
-  await giveToken(page, 'openai', { url: OPENAI, method: 'webrtc' });
-  const offers = [];
-  await page.route(OPENAI, async (route) => {
-    if (route.request().method() === 'OPTIONS') return route.fulfill({ status: 204, headers: CORS });
-    offers.push(await route.request().allHeaders());
-    const body = await peer.evaluate((sdp) => window.answer(sdp), route.request().postData());
-    return route.fulfill({ status: 201, contentType: 'application/sdp', headers: CORS, body });
-  });
+  const offers = await giveCalls(page, (offer) => answeredBy(peer, offer));
+  const elsewhere = [];
+  page.on('request', (request) => new URL(request.url()).origin === world.base || elsewhere.push(request.url()));
   await world.practice(page);
   await topicField(page).fill('Tea "and" cake');
-  await startSession(page);
+  const [started] = await Promise.all([page.waitForRequest('**/api/session/start'), startSession(page)]);
+  assert.equal(started.postDataJSON().awaitsCall, true);
   await page.getByText('Connected to OpenAI').waitFor();
-  assert.equal(offers[0].authorization, 'Bearer openai-token');
-  assert.equal(offers[0]['content-type'], 'application/sdp');
+  const offer = offers[0].postDataJSON();
+  assert.equal(offer.sessionId, (await world.status()).activeSession.sessionId);
+  assert.match(offer.sdp, /^v=0\r\n[^]*a=candidate:/);
+  assert.ok(offers[0].headers()['idempotency-key']);
   await page.getByText('Hello <b>you</b>!').waitFor();
   const heard = await until(async () => {
-    const all = await peer.evaluate(() => window.heard);
+    const all = await peer.heard();
     return all.length >= 2 && all;
   }, 'the peer hears the set-up');
   assert.deepEqual(heard.map(({ type }) => type), ['session.update', 'response.create']);
@@ -70,25 +54,59 @@ browserTest('OpenAI over WebRTC: connects, captions, mutes, comes back, hangs up
   await mute.click();
   assert.equal(await page.getByRole('button', { name: 'Unmute' }).getAttribute('aria-pressed'), 'true');
 
-  await peer.evaluate(() => window.connection.close());
-  await until(() => offers.length === 2, 'a new connection', 20_000);
+  await peer.hangUp();
+  await until(() => offers.length === 2, 'a new offer', 20_000);
   await page.getByText('Connected to OpenAI').waitFor();
   assert.equal(await page.getByRole('button', { name: 'Unmute' }).isVisible(), true, 'still muted');
   await end(page).click();
   await title(page).getByText('Your session is over').waitFor();
-  await until(
-    () => peer.evaluate(() => ['disconnected', 'failed', 'closed'].includes(window.connection.connectionState)),
-    'hung up', 20_000,
-  );
+  await until(async () => !(await peer.isConnected()), 'hung up', 20_000);
+  assert.deepEqual(elsewhere, [], 'the browser asks nobody but the host');
 }, microphone);
+
+for (const [endReason, words] of [
+  ['limit_reached', 'You reached the limit of your plan.'],
+  ['timeout', 'This was the longest that one session may be.'],
+  ['stale', 'Nothing was heard from it for a while'],
+  ['user_ended', 'in another tab or on another device'],
+]) {
+  browserTest(`a call that the server hangs up is explained: ${endReason}`, async (world) => {
+    const peer = await openPeer(world);
+    const page = await world.newPage();
+    const answers = [(offer) => answeredBy(peer, offer), () => problem(409, 'no_active_session', 'No session is running')];
+    await giveCalls(page, (offer) => answers.shift()(offer));
+    await world.practice(page);
+    await startSession(page);
+    await page.getByText('Connected to OpenAI').waitFor();
+    await alter(page, 'heartbeat', (answer) => ({
+      ...answer, ended: { endReason, sessionMinutes: 1, endedAt: '2026-11-25T03:01:00Z' },
+    }));
+    await peer.hangUp();
+    await title(page).getByText('Your session is over').waitFor();
+    await page.locator('#lead').getByText(words).waitFor();
+    assert.equal(await page.getByRole('alert').isVisible(), false, 'nothing failed');
+  }, microphone);
+}
 
 browserTest('Gemini over its socket: set-up, audio up, caption down', async (world) => {
   const page = await world.newPage();
-  await giveToken(page, 'gemini', { url: GEMINI, method: 'access_token_query' });
+  const handedOut = [];
+  await page.route('**/api/realtime-call', (route) => route.fulfill(notConfigured));
+  await page.route('**/api/realtime-token', (route) => {
+    if (route.request().postDataJSON().provider !== 'gemini') return route.fulfill(noSession);
+    handedOut.push(`gemini-token-${handedOut.length + 1}`);
+    return route.fulfill({
+      json: {
+        token: handedOut.at(-1), provider: 'gemini', model: 'a-model', expiresAt: '2030-01-01T00:00:00Z', minutesRemaining: 9,
+        secondsRemaining: 540, connect: { url: GEMINI, method: 'access_token_query' },
+      },
+    });
+  });
   const sent = [];
-  let address;
+  const sockets = [];
   await page.routeWebSocket(/BidiGenerateContentConstrained/, (socket) => {
-    address = new URL(socket.url());
+    sockets.push(socket);
+    socket.onClose(() => (socket.isClosed = true));
     socket.onMessage((data) => {
       const message = JSON.parse(String(data));
       sent.push(message);
@@ -108,16 +126,30 @@ browserTest('Gemini over its socket: set-up, audio up, caption down', async (wor
   await startSession(page);
   await page.getByText('Connected to Gemini').waitFor();
   await page.getByText('Good day!').waitFor();
-  assert.equal(address.searchParams.get('access_token'), 'gemini-token');
+  const tokens = () => sockets.map((socket) => new URL(socket.url()).searchParams.get('access_token'));
+  assert.deepEqual(tokens(), ['gemini-token-1']);
   assert.equal(sent[0].setup.model, 'models/a-model');
   const audio = await until(() => sent.find((message) => message.realtimeInput), 'audio from the microphone');
   assert.equal(audio.realtimeInput.audio.mimeType, 'audio/pcm;rate=16000');
   assert.equal(Buffer.from(audio.realtimeInput.audio.data, 'base64').length, 3200);
+
+  // The connection comes to its end; the conversation does not.
+  sockets[0].send(JSON.stringify({ sessionResumptionUpdate: { newHandle: 'a-handle', resumable: true } }));
+  sockets[0].send(JSON.stringify({ goAway: { timeLeft: '50s' } }));
+  await until(() => sockets.length === 2, 'another connection');
+  await until(() => sockets[0].isClosed, 'the first is closed');
+  const setups = () => sent.filter((message) => message.setup);
+  await until(() => setups().length === 2, 'another set-up');
+  assert.deepEqual(setups().map(({ setup }) => setup.sessionResumption), [{}, { handle: 'a-handle' }]);
+  assert.deepEqual(tokens(), ['gemini-token-1', 'gemini-token-2']);
+  const before = sent.length;
+  await until(() => sent.slice(before).some((message) => message.realtimeInput), 'audio on the new connection');
+  assert.equal(await page.getByText('Connected to Gemini').isVisible(), true);
 }, microphone);
 
 browserTest('a provider that fails: the session is ended with reason error, and told', async (world) => {
   const page = await world.newPage();
-  await page.route('**/api/realtime-token', (route) => route.fulfill(problem(502, 'provider_error', 'The provider answered 5xx')));
+  await giveCalls(page, () => problem(502, 'provider_error', 'The provider answered 5xx'));
   await world.practice(page);
   const ended = page.waitForRequest('**/api/session/end');
   await start(page).click();

@@ -7,12 +7,14 @@ import {
   endSession,
   getRealtimeToken,
   getUsageStatus,
+  openCall,
   sendHeartbeat,
   startSession,
   UsageError,
   type UsageStatus,
 } from '../../../components/web/static/client/usage.js';
 import { UsageSession } from '../../../components/web/static/client/usage-session.js';
+import { connectVoice, type VoiceCall } from '../../../components/web/static/client/usage-voice.js';
 
 export async function functions(): Promise<void> {
   const options = { baseUrl: 'https://talktime.example', getToken: async () => 'token', credentials: 'include' as const };
@@ -46,6 +48,18 @@ export function session(): UsageSession {
   // @ts-expect-error: the session owns its state
   session.state = 'running';
   return session;
+}
+
+export async function call(session: UsageSession, microphone: MediaStream): Promise<VoiceCall> {
+  await session.start({ awaitsCall: true });
+  const { sdp, callId } = await session.call({ sdp: 'v=0', provider: 'openai-live' });
+  const other = await openCall({ sessionId: 's1', sdp, voice: 'marin' });
+  console.log(callId, other.secondsRemaining);
+  // @ts-expect-error: Gemini has no calls
+  await session.call({ sdp, provider: 'gemini' });
+  // @ts-expect-error: a call is an offer's
+  await session.call({ provider: 'openai' });
+  return connectVoice(session, { microphone, onLost: ({ code }) => session.end(code === 'network' ? 'error' : 'user_ended') });
 }
 
 export function inTemplates(status: UsageStatus): SvelteHTMLElements['usage-bar'] {

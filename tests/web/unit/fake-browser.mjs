@@ -44,6 +44,7 @@ export class FakeServer {
     heartbeat: BEAT,
     end: ENDED,
     'realtime-token': () => problem(503, 'provider_not_configured'),
+    'realtime-call': () => problem(503, 'provider_not_configured'),
   };
 
   fetch = async (url, init) => {

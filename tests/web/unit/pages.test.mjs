@@ -74,7 +74,7 @@ test('what is copied into an app is whole: the client modules import only each o
       if (target) assert.ok(files.includes(target), `${file} imports ${target}`);
     }
   }
-  for (const name of ['usage', 'usage-session', 'usage-bar', 'usage-warning']) assert.ok(files.includes(`${name}.d.ts`), name);
+  for (const name of ['usage', 'usage-session', 'usage-bar', 'usage-warning', 'usage-voice']) assert.ok(files.includes(`${name}.d.ts`), name);
 });
 
 test('no page or module names a host: addresses come with the answers', async () => {
@@ -121,6 +121,17 @@ test('no word for developers in what users read', () => {
 test('an end that came late says as of when', () => {
   const stale = { sessionId: 's1', endReason: 'stale', sessionMinutes: 2, endedBy: 'page' };
   assert.match(endText(stale), /as of the last sign of life/);
+});
+
+test('why a call was cut: the plan’s limit, a plan that changed, the longest session, another tab, no voice', () => {
+  const of = (endReason, more = {}) => ({ sessionId: 's1', endReason, sessionMinutes: 2, endedBy: 'server', ...more });
+  assert.match(endText(of('limit_reached')), /limit of your plan/);
+  assert.match(endText(of('limit_reached'), true), /plan has changed/);
+  assert.match(endText(of('timeout')), /longest that one session may be/);
+  assert.match(endText(of('stale')), /when its call was cut/);
+  assert.match(endText(of('replaced', { endedBy: 'elsewhere' })), /in another tab or on another device/);
+  assert.match(endText(of('error', { sessionMinutes: 0 })), /No voice answered/);
+  assert.match(endText(of('error', { endedBy: 'page' })), /after an error/);
 });
 
 test('“Continue here” tells what it costs', () => {

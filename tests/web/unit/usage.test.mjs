@@ -16,6 +16,7 @@ test('each function calls its route, with the token, and gives the answer', asyn
   assert.deepEqual(await usage.sendHeartbeat('s1', options), BEAT);
   await usage.endSession('s1', { ...options, reason: 'error' });
   await usage.getRealtimeToken({ provider: 'openai' }, options).catch(() => undefined);
+  await usage.openCall({ sessionId: 's1', sdp: 'offer' }, options).catch(() => undefined);
   assert.deepEqual(
     server.calls.map(({ method, url, body }) => [method, url, body]),
     [
@@ -24,11 +25,12 @@ test('each function calls its route, with the token, and gives the answer', asyn
       ['POST', 'https://t.example/api/session/heartbeat', { sessionId: 's1' }],
       ['POST', 'https://t.example/api/session/end', { sessionId: 's1', reason: 'error' }],
       ['POST', 'https://t.example/api/realtime-token', { provider: 'openai' }],
+      ['POST', 'https://t.example/api/realtime-call', { sessionId: 's1', sdp: 'offer' }],
     ],
   );
   for (const call of server.calls) assert.equal(call.headers.Authorization, 'Bearer abc');
   const keyed = server.calls.filter((call) => call.headers['Idempotency-Key']).map((call) => call.route);
-  assert.deepEqual(keyed, ['start', 'end']);
+  assert.deepEqual(keyed, ['start', 'end', 'realtime-call']);
 });
 
 test('cookies: no bearer header, and the credentials that were asked for', async () => {

@@ -1,15 +1,20 @@
 // @ts-check
 // A session while it runs: heartbeats, the countdown between them, and the stop at the limit that was known last.
 /** @import { Environment } from './usage-session.js' */
-/** @import { Heartbeat, RequestOptions, UsageError } from './usage.js' */
+/** @import { CallRequest, Heartbeat, RealtimeTokenRequest, RequestOptions, UsageError } from './usage.js' */
 
-import { sendHeartbeat } from './usage.js';
+import { getRealtimeToken, openCall, sendHeartbeat } from './usage.js';
 import { Heartbeats } from './usage-heartbeat.js';
+import { notRunning } from './usage-mistakes.js';
+import { withRetries } from './usage-retry.js';
 
 /** Ticks come twice a second; a gap like this is a sleep, or a clock that was set. */
 const CLOCK_JUMP_MS = 5000;
 /** At the limit the server is asked once more (minutes may have been bought); no answer by then means stop. */
 const LIMIT_GRACE_MS = 2000;
+const CALL_TRIES = 3;
+/** Refusals that say that the server does not run this session, or any. */
+const OVER_CODES = new Set(['no_active_session', 'no_credits', 'session_not_found']);
 
 /**
  * @typedef {object} RunningHooks
@@ -67,6 +72,19 @@ export class RunningSession {
     return this.#heartbeats.now();
   }
 
+  /** @param {RealtimeTokenRequest} request */
+  realtimeToken(request) {
+    return this.#whileItRuns(() => getRealtimeToken({ ...request, sessionId: this.sessionId }, this.#request));
+  }
+
+  /** @param {Omit<CallRequest, 'sessionId'>} request */
+  call(request) {
+    const attempt = () => openCall({ ...request, sessionId: this.sessionId }, this.#request);
+    // A try that was not answered may have opened a call, which the next one replaces. What was refused stays refused.
+    const isWorthIt = (/** @type {UsageError} */ { status }) => status === 0 || status >= 500;
+    return this.#whileItRuns(() => withRetries(attempt, CALL_TRIES, this.#environment, () => this.#stopped, isWorthIt));
+  }
+
   stop() {
     this.#stopped = true;
     this.#stopTicker();
@@ -82,6 +100,26 @@ export class RunningSession {
     if (this.secondsRemaining === this.#lastSecond) return;
     this.#lastSecond = this.secondsRemaining;
     this.#hooks.ticked();
+  }
+
+  /**
+   * @template T
+   * @param {() => Promise<T>} ask for what lets somebody talk
+   * @returns {Promise<T>}
+   */
+  async #whileItRuns(ask) {
+    try {
+      const answer = await ask();
+      // In a session that is over it would let somebody talk on.
+      if (this.#stopped) throw notRunning();
+      // A session that waited for it is counted from now on.
+      void this.heartbeat();
+      return answer;
+    } catch (error) {
+      // The session is over, and nobody has told this page; a heartbeat is answered with how it ended.
+      if (!this.#stopped && OVER_CODES.has(/** @type {UsageError} */ (error).code)) await this.heartbeat();
+      throw this.#stopped ? notRunning() : error;
+    }
   }
 
   async #beat() {

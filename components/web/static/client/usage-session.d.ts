@@ -1,6 +1,8 @@
 import type {
+  CallRequest,
   Difficulty,
   EndReason,
+  OpenedCall,
   RealtimeToken,
   RealtimeTokenRequest,
   RequestOptions,
@@ -39,7 +41,7 @@ export interface SessionEventMap {
   error: CustomEvent<UsageError>;
 }
 
-/** A session's whole life: start, token, heartbeats, countdown, stop at the limit, end. */
+/** A session's whole life: start, call or token, heartbeats, countdown, stop at the limit, end. */
 export class UsageSession extends EventTarget {
   constructor(options?: UsageSessionOptions);
   readonly state: SessionState;
@@ -74,6 +76,12 @@ export class UsageSession extends EventTarget {
   resume(): Promise<boolean>;
   /** A provider token for the running session; refused with `not_running` when none runs, or it ended meanwhile. */
   realtimeToken(request?: RealtimeTokenRequest): Promise<RealtimeToken>;
+  /**
+   * The voice provider's answer to a WebRTC offer (`usage-voice.js` makes one), through Talktime, which hangs up when the
+   * session is over. Start the session with `awaitsCall`. A second offer replaces the first one's call. Tried again when no
+   * answer comes or the server fails, never after a refusal; rejects with `not_running` as above.
+   */
+  call(request: Omit<CallRequest, 'sessionId'>): Promise<OpenedCall>;
   end(reason?: 'user_ended' | 'error'): Promise<void>;
   /** Ends a running or starting session as an unload does, and lets go of the page. It does not come back to life. */
   dispose(): void;

@@ -2,9 +2,9 @@
 // One session from start to end. The server decides everything; this keeps asking, counts down in between, and
 // never lets a session run on past the limit that it knows.
 /** @import * as Api from './usage-session.js' */
-/** @import { Difficulty, EndedSession, Heartbeat, RealtimeTokenRequest, RequestOptions, StartRequest, UsageError } from './usage.js' */
+/** @import { CallRequest, Difficulty, EndedSession, Heartbeat, RealtimeTokenRequest, RequestOptions, StartRequest, UsageError } from './usage.js' */
 
-import { getRealtimeToken, startSession } from './usage.js';
+import { startSession } from './usage.js';
 import { LOW_MINUTES, planMayHaveChanged } from './usage-credit.js';
 import { PendingEnds, summaryAfter } from './usage-ends.js';
 import { browserEnvironment } from './usage-environment.js';
@@ -206,12 +206,14 @@ export class UsageSession extends EventTarget {
 
   /** @param {RealtimeTokenRequest} [request] */
   async realtimeToken(request = {}) {
-    const { sessionId } = this;
-    if (!sessionId) throw notRunning();
-    const token = await getRealtimeToken({ ...request, sessionId }, this.#request);
-    // It would let somebody talk on in a session that is over.
-    if (this.sessionId !== sessionId) throw notRunning();
-    return token;
+    if (!this.#running) throw notRunning();
+    return this.#running.realtimeToken(request);
+  }
+
+  /** @param {Omit<CallRequest, 'sessionId'>} request */
+  async call(request) {
+    if (!this.#running) throw notRunning();
+    return this.#running.call(request);
   }
 
   /** @param {'user_ended' | 'error'} [reason] */
@@ -360,8 +362,7 @@ export class UsageSession extends EventTarget {
     const { sessionId } = this;
     if (!sessionId) return;
     const end = this.#ends.remember(sessionId, 'user_ended');
-    const token = this.#lastToken;
-    this.#ends.send(end, { keepalive: true, getToken: () => token }).then(
+    this.#ends.send(end, { keepalive: true, getToken: () => this.#lastToken }).then(
       (answer) => this.#onDelivered(sessionId, answer),
       () => undefined, // Kept for the page's return, or for the next visit.
     );
@@ -370,9 +371,8 @@ export class UsageSession extends EventTarget {
 
   #remember() {
     if (!this.#running) return;
-    const { sessionId, intervalSeconds } = this.#running;
-    const { topic, difficulty } = this;
-    this.#tab.save({ sessionId, topic, difficulty, warned: this.#warned, heartbeatIntervalSeconds: intervalSeconds });
+    const { sessionId, intervalSeconds: heartbeatIntervalSeconds } = this.#running;
+    this.#tab.save({ sessionId, topic: this.topic, difficulty: this.difficulty, warned: this.#warned, heartbeatIntervalSeconds });
   }
 
   /** @param {number} minutesRemaining */

@@ -1,6 +1,8 @@
 /** The Talktime session API for browser code. Everything here is also what `usage.js` is checked against. */
 
 import type {
+  CallAnswer,
+  CallBody,
   ClientReason,
   EndAnswer,
   HeartbeatAnswer,
@@ -20,6 +22,8 @@ export type Heartbeat = HeartbeatAnswer;
 export type EndedSession = EndAnswer;
 export type RealtimeTokenRequest = TokenBody;
 export type RealtimeToken = TokenAnswer;
+export type CallRequest = CallBody;
+export type OpenedCall = CallAnswer;
 
 export interface RequestOptions {
   /** Where Talktime answers, without a slash at the end. Default: this page's own origin. */
@@ -30,7 +34,7 @@ export interface RequestOptions {
   credentials?: RequestCredentials;
   /** Default 10 000. */
   timeoutMs?: number;
-  /** The same key on each retry makes a retry harmless. Start and end make one when none is given. */
+  /** The same key on each retry makes a retry harmless. Start, end and a call make one when none is given. */
   idempotencyKey?: string;
   /** Let the request outlive the page. */
   keepalive?: boolean;
@@ -68,3 +72,8 @@ export function startSession(request?: StartRequest, options?: RequestOptions): 
 export function sendHeartbeat(sessionId: string, options?: RequestOptions): Promise<Heartbeat>;
 export function endSession(sessionId: string, options?: EndOptions): Promise<EndedSession>;
 export function getRealtimeToken(request?: RealtimeTokenRequest, options?: RequestOptions): Promise<RealtimeToken>;
+/**
+ * The voice provider's answer to a WebRTC offer. Each is a call of its own, which replaces the one before; so a retry has
+ * a key of its own, too. Waits for 20 seconds unless told otherwise.
+ */
+export function openCall(request: CallRequest, options?: RequestOptions): Promise<OpenedCall>;

@@ -6,6 +6,8 @@ import { randomUuid } from './usage-random.js';
 
 /** Longer than any healthy answer takes, shorter than a heartbeat interval. */
 const TIMEOUT_MS = 10_000;
+/** The provider has to answer an offer, too. */
+const CALL_TIMEOUT_MS = 20_000;
 /** What only an operator, or the page itself, can change: waiting does not. */
 const FINAL_CODES = new Set(['provider_not_configured', 'misconfigured', 'already_started', 'not_running', 'abandoned']);
 
@@ -52,6 +54,11 @@ export function endSession(sessionId, options = {}) {
 /** @type {typeof Api.getRealtimeToken} */
 export function getRealtimeToken(request = {}, options = {}) {
   return call('POST', '/api/realtime-token', request, options);
+}
+
+/** @type {typeof Api.openCall} */
+export function openCall(request, options = {}) {
+  return call('POST', '/api/realtime-call', request, { idempotencyKey: randomUuid(), timeoutMs: CALL_TIMEOUT_MS, ...options });
 }
 
 /**

@@ -27,6 +27,8 @@ const pageTitle = document.title;
 /** From here on the clock is red. */
 const LAST_SECONDS = 60;
 let waitingForMicrophone = false;
+/** @type {string | undefined} the plan that the session was started on */
+let planAtStart;
 let problemPasses = false;
 
 export function chosenDifficulty() {
@@ -54,6 +56,7 @@ export function draw(session) {
     bar.status = shown;
     warning.status = shown;
   }
+  if (state === 'idle' || state === 'starting') planAtStart = status?.plan;
   const live = state === 'running' || state === 'ending';
   byId('setup').hidden = live;
   byId('live').hidden = !live;
@@ -64,7 +67,7 @@ export function draw(session) {
 }
 
 /** @param {UsageSession} session */
-function drawHeading({ state, summary, connected }) {
+function drawHeading({ state, status, summary, connected }) {
   const badge = byId('badge');
   const lead = byId('lead');
   badge.hidden = state === 'idle';
@@ -74,7 +77,9 @@ function drawHeading({ state, summary, connected }) {
     badge.textContent = 'Ended';
     badge.classList.add('ended');
     title.textContent = 'Your session is over';
-    lead.textContent = `${endText(summary)} ${lengthText(summary)}`.trim();
+    // A plan with minutes left, bought after the end, was not why.
+    const planChanged = status?.plan !== planAtStart && status?.minutesRemaining === 0;
+    lead.textContent = `${endText(summary, planChanged)} ${lengthText(summary)}`.trim();
   } else if (state === 'running' || state === 'ending' || state === 'starting') {
     const runs = connected ? 'Running' : 'Running, but no connection';
     badge.textContent = { running: runs, ending: 'Ending…', starting: 'Starting…' }[state];

@@ -63,6 +63,10 @@ const BY_CODE = {
     what: 'The voice connection could not be kept up.',
     next: 'The session was ended, so that no more minutes are counted. Start again in a moment.',
   },
+  provider_not_configured: {
+    what: 'The server has no voice provider any more.',
+    next: 'The session was ended. Start again: without a voice nobody answers, but minutes are counted.',
+  },
   provider_error: {
     what: 'The voice provider refused the connection.',
     next: 'The session was ended. It is not your fault, and the operator can see the reason; try again later.',
@@ -101,20 +105,25 @@ export function problemOf(error, step = 'open') {
   return { what: message, next, code: status ? `${status} ${code}` : code, passes: status >= 500 };
 }
 
-/** @param {SessionSummary} summary */
-export function endText(summary) {
+/**
+ * Why the session ended, and the call with it.
+ * @param {SessionSummary} summary
+ * @param {boolean} [planChanged] since the session was started, to one without minutes
+ */
+export function endText(summary, planChanged = false) {
   if (summary.endReason === 'stale') {
-    return 'Nothing was heard from it for a while, so it was ended as of the last sign of life.';
+    return 'Nothing was heard from it for a while, so it was ended as of the last sign of life, or when its call was cut.';
   }
   if (summary.endedBy === 'elsewhere') return 'It was ended, or continued, in another tab or on another device.';
   if (summary.endedBy === 'unload') return 'Leaving or reloading the page ended it.';
   switch (summary.endReason) {
     case 'limit_reached':
-      return 'You reached the limit of your plan.';
+      return planChanged ? 'Your plan has changed, and has no minutes left.' : 'You reached the limit of your plan.';
     case 'timeout':
       return 'This was the longest that one session may be.';
     case 'error':
-      return 'It ended after an error.';
+      // A session that waits for a voice costs nothing, and the server does not wait for long.
+      return summary.endedBy === 'server' && summary.sessionMinutes === 0 ? 'No voice answered in time.' : 'It ended after an error.';
     default:
       return 'Well done.';
   }

@@ -13,11 +13,14 @@ import { Voice } from './voice.js';
 const LAST_SECONDS = [60, 30, 10];
 
 const { token, offered } = takeToken();
-const session = new UsageSession({ getToken: () => token });
-const voice = new Voice(session);
+const request = { getToken: () => token };
+const session = new UsageSession(request);
+const voice = new Voice(session, request);
 /** The state that was drawn last: focus and the account of events follow changes of it. */
 let shownState = session.state;
 let wasConnected = true;
+/** @type {string | undefined} the plan that was known last */
+let plan;
 /** The usage has been told once. */
 let introduced = false;
 /** The browser asks for the microphone, or the server for the session. */
@@ -33,6 +36,7 @@ session.addEventListener('change', () => {
   if (session.connected !== wasConnected) tellConnection();
   if (minutesTold !== undefined) tellMinutes();
   if (!introduced && session.status) introduce();
+  tellPlan();
   if (session.state === shownState) return;
   shownState = session.state;
   view.focusAfterChange(shownState);
@@ -99,14 +103,15 @@ async function start(withVoice) {
   const choice = { ...(topic ? { topic } : {}), difficulty: view.chosenDifficulty() };
   rememberChoice(choice);
   const takeover = view.runsElsewhere(session);
+  let awaitsCall = false;
   starting = true;
   try {
     view.setWaitingForMicrophone(withVoice);
     view.draw(session);
     // Before the server is asked for anything: a refused microphone must cost nothing.
-    if (withVoice) await voice.prepare();
+    awaitsCall = withVoice && (await voice.prepare());
     view.setWaitingForMicrophone(false);
-    await session.start({ ...choice, ...(takeover ? { takeover } : {}) });
+    await session.start({ ...choice, ...(awaitsCall ? { awaitsCall } : {}), ...(takeover ? { takeover } : {}) });
   } catch (error) {
     voice.disconnect();
     fail(error, 'start');
@@ -116,21 +121,22 @@ async function start(withVoice) {
     view.setWaitingForMicrophone(false);
     view.draw(session);
   }
-  running(takeover ? 'Session taken over from the other tab or device' : 'Session started', withVoice);
+  running(takeover ? 'Session taken over from the other tab or device' : 'Session started', withVoice, awaitsCall);
 }
 
 /**
  * @param {string} what
  * @param {boolean} [withVoice]
+ * @param {boolean} [awaitsCall]
  */
-function running(what, withVoice = true) {
+function running(what, withVoice = true, awaitsCall = false) {
   const left = view.leftText(session);
   introduced = true;
   view.drawProblem(undefined);
   view.tell(`${what}.`);
   tellMinutes();
   view.announce(`${what}. ${left} left.`);
-  if (withVoice) void voice.connect();
+  if (withVoice) void voice.connect(awaitsCall);
   else voice.stayQuiet();
 }
 
@@ -145,6 +151,13 @@ function tellMinutes() {
   if (session.state !== 'running' || minutesUsed === minutesTold) return;
   minutesTold = minutesUsed;
   view.tell(`${minutesUsed} of ${minutesLimit} minutes used; ${view.leftText(session)} left.`);
+}
+
+/** It may be why a session was ended. */
+function tellPlan() {
+  const now = session.status?.plan;
+  if (plan !== undefined && now !== plan) view.tell(`Your plan changed from ${plan} to ${now}.`);
+  plan = now;
 }
 
 function tellConnection() {

@@ -1,78 +1,196 @@
 // @ts-check
-// Gemini's live voice over its socket: 16 kHz PCM up, 24 kHz PCM down.
-/** @import { Connect } from './voice.js' */
+// Gemini's live voice over its socket, with a token that lives for ten minutes at most: a long conversation goes from one
+// connection to the next, with the handle by which Gemini knows it again. Each new token is asked of Talktime, which
+// refuses it once the session is over.
+/** @import { UsageSession } from './usage-session.js' */
+/** @import { RealtimeToken } from './usage.js' */
 
-const UP_HZ = 16_000;
-const DOWN_HZ = 24_000;
+import { UsageError } from './usage.js';
+import { untilBack } from './usage-retry.js';
+import { listen, Player, UP_HZ } from './voice-audio.js';
+
 const SETUP_MS = 15_000;
+/** What a socket that never opened is closed with; any other code is the provider's word. */
+const ABNORMAL_CLOSURE = 1006;
 
-/** @type {Connect} */
-export async function connectGemini({ token, microphone, instructions, onCaption, onLost }) {
-  const url = new URL(token.connect.url);
-  // A browser cannot set headers on a socket, so the provider takes its one-time token here.
-  url.searchParams.set('access_token', token.token);
-  const socket = new WebSocket(url);
-  socket.binaryType = 'arraybuffer';
-  const player = new Player();
-  /** @type {(() => void) | undefined} */
-  let stopMicrophone;
-  let closed = false;
-  let captionText = '';
+/**
+ * @typedef {object} GeminiOptions
+ * @property {Pick<UsageSession, 'realtimeToken'>} session
+ * @property {RealtimeToken} token the first one
+ * @property {MediaStream} microphone
+ * @property {string} instructions
+ * @property {(text: string) => void} onCaption
+ * @property {() => void} onBroken it broke off, and is being made anew
+ * @property {() => void} onRestored
+ * @property {(error: unknown) => void} onLost there is no going on
+ */
 
-  const close = () => {
-    closed = true;
-    stopMicrophone?.();
-    player.close();
-    socket.close();
-  };
-  const model = token.model.startsWith('models/') ? token.model : `models/${token.model}`;
-  const setup = {
-    model,
-    generationConfig: { responseModalities: ['AUDIO'] },
-    systemInstruction: { parts: [{ text: instructions }] },
-    outputAudioTranscription: {},
-  };
-
+/** @param {GeminiOptions} options */
+export async function connectGemini(options) {
+  const conversation = new Conversation(options);
   try {
-    await new Promise((resolve, reject) => {
-      const timer = setTimeout(() => reject(new Error('Gemini did not answer in time')), SETUP_MS);
-      socket.onopen = () => socket.send(JSON.stringify({ setup }));
-      socket.onerror = () => reject(new Error('The socket could not be opened'));
-      socket.onclose = ({ code }) => reject(new Error(`Gemini closed the socket (${code})`));
-      socket.onmessage = ({ data }) => {
-        if (!read(data).setupComplete) return;
-        clearTimeout(timer);
-        resolve(undefined);
-      };
-    });
-    socket.onmessage = ({ data }) => {
-      const { serverContent } = read(data);
-      if (!serverContent) return;
-      // The learner spoke: what was still to be played is no longer wanted.
-      if (serverContent.interrupted) player.flush();
-      for (const part of serverContent.modelTurn?.parts ?? []) {
-        if (part.inlineData?.data) player.play(part.inlineData.data);
-      }
-      captionText += serverContent.outputTranscription?.text ?? '';
-      if (captionText) onCaption(captionText);
-      if (serverContent.turnComplete) captionText = '';
-    };
-    socket.onclose = () => {
-      if (closed) return;
-      close();
-      onLost();
-    };
-    stopMicrophone = await listen(microphone, (data) => {
-      if (socket.readyState !== WebSocket.OPEN) return;
-      socket.send(JSON.stringify({ realtimeInput: { audio: { data, mimeType: `audio/pcm;rate=${UP_HZ}` } } }));
-    });
-    const hello = { role: 'user', parts: [{ text: 'Hello!' }] };
-    socket.send(JSON.stringify({ clientContent: { turns: [hello], turnComplete: true } }));
+    await conversation.begin();
   } catch (error) {
-    close();
+    conversation.close();
     throw error;
   }
-  return { close };
+  return conversation;
+}
+
+class Conversation {
+  #options;
+  #player = new Player();
+  #closing = new AbortController();
+  /** @type {WebSocket | undefined} never more than one: two would hear the user twice */
+  #socket;
+  /** @type {string | undefined} */
+  #handle;
+  #renewing = false;
+  #captionText = '';
+
+  /** @param {GeminiOptions} options */
+  constructor(options) {
+    this.#options = options;
+  }
+
+  async begin() {
+    await this.#connect(this.#options.token);
+    const stop = await listen(this.#options.microphone, (data) => {
+      this.#send({ realtimeInput: { audio: { data, mimeType: `audio/pcm;rate=${UP_HZ}` } } });
+    });
+    const { signal } = this.#closing;
+    signal.addEventListener('abort', stop);
+    if (signal.aborted) stop();
+    this.#send({ clientContent: { turns: [{ role: 'user', parts: [{ text: 'Hello!' }] }], turnComplete: true } });
+  }
+
+  close() {
+    if (this.#closing.signal.aborted) return;
+    this.#closing.abort(new Error('The conversation was closed'));
+    this.#hangUp();
+    this.#player.close();
+  }
+
+  #hangUp() {
+    this.#socket?.close();
+    this.#socket = undefined;
+  }
+
+  /** @param {object} message */
+  #send(message) {
+    // Between two connections nobody listens.
+    if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify(message));
+  }
+
+  /** @param {RealtimeToken} token */
+  async #connect(token) {
+    this.#hangUp();
+    const url = new URL(token.connect.url);
+    // A browser cannot set headers on a socket, so the provider takes its one-time token here.
+    url.searchParams.set('access_token', token.token);
+    const socket = (this.#socket = new WebSocket(url));
+    socket.binaryType = 'arraybuffer';
+    await this.#setUp(socket, token.model);
+    socket.onmessage = ({ data }) => socket === this.#socket && this.#hear(read(data));
+    socket.onclose = () => {
+      if (socket !== this.#socket) return;
+      this.#socket = undefined;
+      void this.#renew();
+    };
+  }
+
+  /**
+   * @param {WebSocket} socket
+   * @param {string} model
+   */
+  async #setUp(socket, model) {
+    const setup = {
+      model: model.startsWith('models/') ? model : `models/${model}`,
+      generationConfig: { responseModalities: ['AUDIO'] },
+      systemInstruction: { parts: [{ text: this.#options.instructions }] },
+      outputAudioTranscription: {},
+      // Or Gemini would end the conversation after a quarter of an hour.
+      contextWindowCompression: { slidingWindow: {} },
+      sessionResumption: this.#handle ? { handle: this.#handle } : {},
+    };
+    /** @type {ReturnType<typeof setTimeout> | undefined} */
+    let timer;
+    try {
+      await new Promise((resolve, reject) => {
+        timer = setTimeout(() => reject(new Error('Gemini did not answer in time')), SETUP_MS);
+        socket.onopen = () => socket.send(JSON.stringify({ setup }));
+        socket.onclose = ({ code }) => {
+          // It does not take the conversation up again, but it may begin another.
+          if (code !== ABNORMAL_CLOSURE) this.#handle = undefined;
+          reject(new Error(`Gemini closed the socket (${code})`));
+        };
+        socket.onmessage = ({ data }) => read(data).setupComplete && resolve(undefined);
+        this.#closing.signal.addEventListener('abort', () => reject(this.#closing.signal.reason), { once: true });
+      });
+    } catch (error) {
+      socket.onclose = null;
+      if (socket === this.#socket) this.#hangUp();
+      throw error;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** @param {any} message */
+  #hear({ serverContent, sessionResumptionUpdate, goAway }) {
+    const { newHandle, resumable } = sessionResumptionUpdate ?? {};
+    if (resumable && newHandle) this.#handle = newHandle;
+    if (goAway) void this.#renew();
+    if (!serverContent) return;
+    // The user spoke: what was still to be played is no longer wanted.
+    if (serverContent.interrupted) this.#player.flush();
+    for (const part of serverContent.modelTurn?.parts ?? []) {
+      if (part.inlineData?.data) this.#player.play(part.inlineData.data);
+    }
+    this.#captionText += serverContent.outputTranscription?.text ?? '';
+    if (this.#captionText) this.#options.onCaption(this.#captionText);
+    if (serverContent.turnComplete) this.#captionText = '';
+  }
+
+  /** The connection is at its end, or past it. Until there is a new token, the old one is talked on. */
+  async #renew() {
+    if (this.#renewing || this.#closing.signal.aborted) return;
+    this.#renewing = true;
+    let told = false;
+    try {
+      await untilBack(async () => {
+        if (!this.#socket && !told) {
+          told = true;
+          this.#options.onBroken();
+        }
+        const token = await this.#options.session.realtimeToken({ provider: 'gemini' });
+        this.#closing.signal.throwIfAborted();
+        await this.#connect(token);
+      }, mayPass, this.#closing.signal);
+      if (told) this.#options.onRestored();
+    } catch (error) {
+      this.#giveUp(error);
+    } finally {
+      this.#renewing = false;
+    }
+  }
+
+  /** @param {unknown} error */
+  #giveUp(error) {
+    if (this.#closing.signal.aborted) return;
+    // Too little is left for another connection, not for the last words on this one.
+    if (this.#socket && error instanceof UsageError && error.code === 'session_ending') return;
+    this.close();
+    this.#options.onLost(error);
+  }
+}
+
+/**
+ * What the server refuses for good (the session is over, or about to be) no waiting helps.
+ * @param {unknown} error
+ */
+function mayPass(error) {
+  return !(error instanceof UsageError) || error.retryable;
 }
 
 /** @param {unknown} data text, or bytes of UTF-8 */
@@ -83,70 +201,4 @@ function read(data) {
   } catch {
     return {};
   }
-}
-
-/**
- * @param {MediaStream} microphone
- * @param {(base64: string) => void} onChunk
- */
-async function listen(microphone, onChunk) {
-  const context = new AudioContext({ sampleRate: UP_HZ });
-  try {
-    await context.audioWorklet.addModule('/voice-microphone.js');
-    const source = context.createMediaStreamSource(microphone);
-    const node = new AudioWorkletNode(context, 'talktime-microphone', { numberOfOutputs: 0 });
-    node.port.onmessage = ({ data }) => onChunk(toBase64(new Uint8Array(data)));
-    source.connect(node);
-  } catch (error) {
-    void context.close();
-    throw error;
-  }
-  return () => void context.close();
-}
-
-/** Plays chunks one after the other without gaps. */
-class Player {
-  #context = new AudioContext({ sampleRate: DOWN_HZ });
-  /** @type {Set<AudioBufferSourceNode>} */
-  #playing = new Set();
-  #endsAt = 0;
-
-  /** @param {string} base64 16-bit little-endian samples */
-  play(base64) {
-    const bytes = fromBase64(base64);
-    const view = new DataView(bytes.buffer);
-    const length = Math.floor(bytes.length / 2);
-    if (length === 0) return;
-    const buffer = this.#context.createBuffer(1, length, DOWN_HZ);
-    const samples = buffer.getChannelData(0);
-    for (let index = 0; index < length; index += 1) samples[index] = view.getInt16(index * 2, true) / 32_768;
-    const source = this.#context.createBufferSource();
-    source.buffer = buffer;
-    source.connect(this.#context.destination);
-    this.#endsAt = Math.max(this.#context.currentTime, this.#endsAt);
-    source.start(this.#endsAt);
-    this.#endsAt += buffer.duration;
-    this.#playing.add(source);
-    source.onended = () => this.#playing.delete(source);
-  }
-
-  flush() {
-    for (const source of this.#playing) source.stop();
-    this.#playing.clear();
-    this.#endsAt = 0;
-  }
-
-  close() {
-    if (this.#context.state !== 'closed') void this.#context.close();
-  }
-}
-
-/** @param {Uint8Array} bytes */
-function toBase64(bytes) {
-  return btoa(String.fromCharCode(...bytes));
-}
-
-/** @param {string} base64 */
-function fromBase64(base64) {
-  return Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
 }

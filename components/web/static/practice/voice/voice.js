@@ -1,29 +1,18 @@
 // @ts-check
-// The voice of a session: OpenAI over WebRTC, Gemini over its socket, or none where no provider is configured.
+// The voice of a session: a call of OpenAI's, a conversation over Gemini's socket, or none where no provider is configured.
 // It lives inside a running session and never starts, bills or ends one. The microphone comes first: one that is refused
-// costs neither a token nor a minute.
+// costs neither a call nor a minute.
 /** @import { UsageSession } from './usage-session.js' */
-/** @import { RealtimeToken } from './usage.js' */
+/** @import { RealtimeToken, RequestOptions } from './usage.js' */
 
-import { UsageError } from './usage.js';
+import { getRealtimeToken, UsageError } from './usage.js';
+import { randomUuid } from './usage-random.js';
 import { withRetries } from './usage-retry.js';
+import { connectVoice } from './usage-voice.js';
 import { connectGemini } from './voice-gemini.js';
-import { connectOpenAi } from './voice-openai.js';
 
 /** @typedef {{ text: string, silent: boolean, canMute: boolean, muted: boolean, caption: string }} VoiceStatus */
 /** @typedef {{ close: () => void }} VoiceConnection */
-/**
- * @typedef {object} VoiceRequest
- * @property {RealtimeToken} token
- * @property {MediaStream} microphone
- * @property {string} instructions
- * @property {(text: string) => void} onCaption
- * @property {() => void} onLost called once, when the connection breaks by itself
- */
-/** @typedef {(request: VoiceRequest) => Promise<VoiceConnection>} Connect */
-
-/** @type {Record<string, Connect>} by the method that the token's answer names */
-const METHODS = { webrtc: connectOpenAi, access_token_query: connectGemini };
 
 /** A token that the provider is too busy for: the user waits, and is not charged while none was handed out. */
 const TOKEN_TRIES = 3;
@@ -33,32 +22,45 @@ const TIMER = {
   random: () => Math.random(),
   sleep: (/** @type {number} */ ms) => new Promise((resolve) => setTimeout(resolve, ms)),
 };
-/** Together a good minute and a half: an outage of a minute is survived. */
-const RECONNECT_WAITS_MS = [1000, 2000, 4000, 8000, 15_000, 15_000, 15_000, 30_000];
 
 /** Fires `change` when `status` has changed, and `failed` (with the error) when there is no going on. */
 export class Voice extends EventTarget {
   /** @type {VoiceStatus} */
   status = { text: '', silent: false, canMute: false, muted: false, caption: '' };
   #session;
+  #request;
   /** @type {VoiceConnection | undefined} */
   #connection;
   /** @type {MediaStream | undefined} */
   #microphone;
   /** No provider is configured, as far as this page has seen: then nobody needs a microphone. */
   #isSilent = false;
+  /** No provider of calls is, which leaves Gemini. */
+  #hasNoCalls = false;
   /** Counts connects and disconnects, so that what belongs to an older one is seen to be late. */
   #turn = 0;
 
-  /** @param {UsageSession} session */
-  constructor(session) {
+  /**
+   * @param {UsageSession} session
+   * @param {RequestOptions} [request]
+   */
+  constructor(session, request = {}) {
     super();
     this.#session = session;
+    this.#request = request;
   }
 
-  /** Asks for the microphone, before anything is asked of the server. Fails with a `microphone…` code. */
+  /**
+   * Asks for the microphone, before anything is asked of the server. Fails with a `microphone…` code.
+   * @returns {Promise<boolean>} whether somebody will answer, so that the session costs nothing before
+   */
   async prepare() {
-    if (!this.#isSilent) await this.#openMicrophone(++this.#turn);
+    const turn = ++this.#turn;
+    if (!this.#isSilent) await this.#openMicrophone(turn);
+    this.#isSilent = !(await hasProvider(this.#request));
+    if (this.#isSilent) this.#closeMicrophone();
+    else await this.#openMicrophone(turn);
+    return !this.#isSilent;
   }
 
   /** For a session in which nobody is to answer. */
@@ -67,13 +69,17 @@ export class Voice extends EventTarget {
     this.#show({ text: 'None', silent: false, canMute: false, muted: false, caption: '' });
   }
 
-  async connect() {
+  /** @param {boolean} [mustAnswer] the session waits for a voice, so silence is a failure */
+  async connect(mustAnswer = false) {
     const turn = ++this.#turn;
     this.#show({ text: 'Connecting…', silent: false, canMute: false, muted: false, caption: '' });
     try {
-      await this.#open(turn, TOKEN_TRIES);
+      await this.#open(turn);
     } catch (error) {
-      if (turn === this.#turn) this.#giveUp(error);
+      if (turn !== this.#turn) return;
+      if (isNotConfigured(error)) this.#isSilent = true;
+      if (isNotConfigured(error) && !mustAnswer) this.#beSilent();
+      else this.#giveUp(error);
     }
   }
 
@@ -95,52 +101,78 @@ export class Voice extends EventTarget {
     this.#show({ muted });
   }
 
-  /**
-   * @param {number} turn
-   * @param {number} tokenTries
-   */
-  async #open(turn, tokenTries) {
-    if (!this.#isSilent) await this.#openMicrophone(turn);
-    if (turn !== this.#turn) return;
-    const token = await this.#token(turn, tokenTries);
-    if (!token || turn !== this.#turn) return;
-    const connect = METHODS[token.connect.method];
-    if (!connect) throw voiceError('voice_failed', `This page cannot speak ${token.connect.method}`);
-    // Here already, unless the provider has been configured since this page was silent.
+  #beSilent() {
+    this.#closeMicrophone();
+    this.#show({ text: 'Silent mode', silent: true });
+  }
+
+  /** @param {number} turn */
+  async #open(turn) {
+    if (this.#isSilent) return this.#beSilent();
     const microphone = await this.#openMicrophone(turn);
     if (turn !== this.#turn) return;
-    const connection = await connect({
-      token,
-      microphone,
-      instructions: instructionsFor(this.#session),
-      onCaption: (caption) => turn === this.#turn && this.#show({ caption }),
-      onLost: () => turn === this.#turn && void this.#reconnect(turn),
-    });
-    if (turn !== this.#turn) {
-      connection.close();
-      return;
-    }
-    this.#connection = connection;
-    this.#show({ text: `Connected to ${nameOf(token.provider)}`, canMute: true });
+    const connection = await this.#connectTo(turn, microphone);
+    if (turn !== this.#turn) connection?.close();
+    else this.#connection = connection;
   }
 
   /**
    * @param {number} turn
-   * @param {number} tries
-   * @returns {Promise<RealtimeToken | undefined>} undefined: there is no provider, or it is no longer wanted
+   * @param {MediaStream} microphone
+   * @returns {Promise<VoiceConnection | undefined>} undefined: it is no longer wanted
    */
-  async #token(turn, tries) {
-    const isUnwanted = () => turn !== this.#turn;
-    try {
-      return await withRetries(() => this.#session.realtimeToken(), tries, TIMER, isUnwanted, LONGEST_TOKEN_WAIT_MS);
-    } catch (error) {
-      if (!(error instanceof UsageError) || error.code !== 'provider_not_configured') throw error;
-      if (isUnwanted()) return undefined;
-      this.#isSilent = true;
-      this.#closeMicrophone();
-      this.#show({ text: 'Silent mode', silent: true });
-      return undefined;
+  async #connectTo(turn, microphone) {
+    if (!this.#hasNoCalls) {
+      try {
+        const call = await connectVoice(this.#session, this.#options(turn, microphone, 'OpenAI'));
+        this.#tellConnected(turn, 'OpenAI');
+        return call;
+      } catch (error) {
+        if (!isNotConfigured(error)) throw error;
+        this.#hasNoCalls = true;
+      }
     }
+    const token = await this.#token(turn);
+    if (turn !== this.#turn) return undefined;
+    const options = this.#options(turn, microphone, 'Gemini');
+    const conversation = await connectGemini({ ...options, session: this.#session, token });
+    this.#tellConnected(turn, 'Gemini');
+    return conversation;
+  }
+
+  /**
+   * @param {number} turn
+   * @param {MediaStream} microphone
+   * @param {string} name
+   */
+  #options(turn, microphone, name) {
+    const isWanted = () => turn === this.#turn;
+    return {
+      microphone,
+      instructions: instructionsFor(this.#session),
+      onCaption: (/** @type {string} */ caption) => isWanted() && this.#show({ caption }),
+      onBroken: () => isWanted() && this.#show({ text: 'The voice broke off; connecting again…' }),
+      onRestored: () => this.#tellConnected(turn, name),
+      onLost: (/** @type {unknown} */ error) => isWanted() && this.#giveUp(error),
+    };
+  }
+
+  /**
+   * @param {number} turn
+   * @param {string} name
+   */
+  #tellConnected(turn, name) {
+    if (turn === this.#turn) this.#show({ text: `Connected to ${name}`, canMute: true });
+  }
+
+  /**
+   * @param {number} turn
+   * @returns {Promise<RealtimeToken>}
+   */
+  #token(turn) {
+    const attempt = () => this.#session.realtimeToken({ provider: 'gemini' });
+    const isShort = (/** @type {UsageError} */ _, /** @type {number} */ wait) => wait <= LONGEST_TOKEN_WAIT_MS;
+    return withRetries(attempt, TOKEN_TRIES, TIMER, () => turn !== this.#turn, isShort);
   }
 
   /** @param {number} turn */
@@ -159,28 +191,6 @@ export class Voice extends EventTarget {
     if (turn !== this.#turn) for (const track of stream.getTracks()) track.stop();
     else this.#microphone = stream;
     return stream;
-  }
-
-  /** @param {number} turn */
-  async #reconnect(turn) {
-    this.#connection?.close();
-    this.#connection = undefined;
-    this.#show({ text: 'The voice broke off; connecting again…' });
-    /** @type {unknown} */
-    let last;
-    for (const wait of RECONNECT_WAITS_MS) {
-      await new Promise((resolve) => setTimeout(resolve, wait));
-      if (turn !== this.#turn) return;
-      try {
-        await this.#open(turn, 1);
-        return;
-      } catch (error) {
-        last = error;
-        // The server says no (the session is over, or about to be): no waiting helps.
-        if (error instanceof UsageError && !error.retryable) break;
-      }
-    }
-    if (turn === this.#turn) this.#giveUp(last);
   }
 
   /** @param {unknown} error */
@@ -223,9 +233,22 @@ function voiceError(code, message, cause) {
   return new UsageError({ status: 0, code, message, cause });
 }
 
-/** @param {string} provider */
-function nameOf(provider) {
-  return { openai: 'OpenAI', gemini: 'Gemini' }[provider] ?? provider;
+/** @param {unknown} error */
+function isNotConfigured(error) {
+  return error instanceof UsageError && error.code === 'provider_not_configured';
+}
+
+/**
+ * Whether the server has a provider at all: that is looked at first, so a token for a session of nobody tells.
+ * @param {RequestOptions} request
+ */
+async function hasProvider(request) {
+  try {
+    await getRealtimeToken({ sessionId: randomUuid() }, request);
+    return true;
+  } catch (error) {
+    return !isNotConfigured(error);
+  }
 }
 
 /** @param {UsageSession} session */
