@@ -25,7 +25,7 @@ pub async fn answer((): (), request: Request) -> Result<Answer, Problem> {
     let report = hang_ups.run(HORIZON, outbound::send).await?;
     Answer::ok(&HangUpAnswer {
         hung_up: report.hung_up,
-        open: report.watched,
+        open: report.open,
         failed: report.failed,
     })
 }

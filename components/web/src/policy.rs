@@ -3,15 +3,12 @@
 use talktime_http::{Origin, log};
 use talktime_spin::{Misconfigured, Once, variable};
 
-/// The providers that the browser itself speaks to, with a token that lasts a minute: the variable that says where each
-/// one is, and where it is by default.
-const PROVIDERS: [(&str, &str); 2] = [
-    ("openai_base_url", "https://api.openai.com"),
-    (
-        "gemini_base_url",
-        "https://generativelanguage.googleapis.com",
-    ),
-];
+/// The provider that the browser itself speaks to, with a token: the variable that says where it is, and where it is by
+/// default. To the others it speaks by a call that Talktime opens.
+const PROVIDER: (&str, &str) = (
+    "gemini_base_url",
+    "https://generativelanguage.googleapis.com",
+);
 
 static POLICY: Once<String> = Once::new();
 
@@ -24,18 +21,16 @@ pub async fn policy() -> Result<&'static str, Misconfigured> {
 }
 
 async fn read() -> Result<String, Misconfigured> {
-    let mut origins = Vec::new();
-    for (name, default) in PROVIDERS {
-        let value = variable(name).await?;
-        match origin(value.as_deref().unwrap_or(default)) {
-            Some(origin) => origins.push(origin),
-            // The pages are still good for the other provider, and the modules for everybody.
-            None => log::once(&format!(
-                "misconfigured: variable {name}: is no URL of a scheme, a host and perhaps a port; pages may not connect to it"
-            )),
-        }
+    let (name, default) = PROVIDER;
+    let value = variable(name).await?;
+    let provider = origin(value.as_deref().unwrap_or(default));
+    if provider.is_none() {
+        // The pages are still good for the other providers, and the modules for everybody.
+        log::once(&format!(
+            "misconfigured: variable {name}: is no URL of a scheme, a host and perhaps a port; pages may not connect to it"
+        ));
     }
-    Ok(of(&origins))
+    Ok(of(provider.as_ref()))
 }
 
 /// A base URL may end with a slash.
@@ -44,10 +39,10 @@ fn origin(base_url: &str) -> Option<Origin> {
     Origin::parse(base_url.strip_suffix('/').unwrap_or(base_url))
 }
 
-/// The policy that lets the pages connect to these, by HTTP and by `WebSocket`.
-fn of(providers: &[Origin]) -> String {
+/// The policy that lets the pages connect to it, by HTTP and by `WebSocket`.
+fn of(provider: Option<&Origin>) -> String {
     let mut connect = "'self'".to_owned();
-    for provider in providers {
+    if let Some(provider) = provider {
         let socket = provider.socket().map(|socket| socket.to_string());
         for source in [Some(provider.to_string()), socket].into_iter().flatten() {
             connect.push(' ');
@@ -65,23 +60,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pages_connect_to_the_providers_as_they_are_configured() {
-        let check = |base_urls: &[&str], expected: &str| {
-            let origins: Vec<_> = base_urls.iter().filter_map(|url| origin(url)).collect();
-            let policy = of(&origins);
+    fn pages_connect_to_the_provider_as_it_is_configured() {
+        let check = |base_url: &str, expected: &str| {
+            let policy = of(origin(base_url).as_ref());
             let connect = policy
                 .split("; ")
                 .find_map(|part| part.strip_prefix("connect-src "));
-            assert_eq!(connect, Some(expected), "{base_urls:?}");
+            assert_eq!(connect, Some(expected), "{base_url:?}");
         };
         check(
-            &PROVIDERS.map(|(_, default)| default),
-            "'self' https://api.openai.com wss://api.openai.com https://generativelanguage.googleapis.com \
-             wss://generativelanguage.googleapis.com",
+            PROVIDER.1,
+            "'self' https://generativelanguage.googleapis.com wss://generativelanguage.googleapis.com",
         );
         check(
-            &["https://eu.api.openai.com/", " http://127.0.0.1:4000\n"],
-            "'self' https://eu.api.openai.com wss://eu.api.openai.com http://127.0.0.1:4000 ws://127.0.0.1:4000",
+            " http://127.0.0.1:4000/\n",
+            "'self' http://127.0.0.1:4000 ws://127.0.0.1:4000",
         );
         // Nothing that a variable holds can add to the policy.
         for hostile in [
@@ -93,7 +86,7 @@ mod tests {
             "'unsafe-eval'",
             "",
         ] {
-            check(&[hostile], "'self'");
+            check(hostile, "'self'");
         }
     }
 }

@@ -48,10 +48,10 @@ pub struct HangUps<'a, D> {
 /// What was done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct HangUpReport {
-    /// Users who have calls, or may have.
-    pub watched: usize,
     /// Calls that were hung up.
     pub hung_up: usize,
+    /// Users who have calls after it, or may have.
+    pub open: usize,
     /// Users some of whose calls could not be hung up, or not be looked at. They are tried again.
     pub failed: usize,
 }
@@ -59,15 +59,22 @@ pub struct HangUpReport {
 impl fmt::Display for HangUpReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
-            watched,
             hung_up,
+            open,
             failed,
         } = self;
         write!(
             f,
-            "hang-ups: {hung_up} calls hung up, {failed} users failed, {watched} watched"
+            "hang-ups: {hung_up} calls hung up, {failed} users failed, {open} may have calls"
         )
     }
+}
+
+/// What came of looking at one user's calls.
+struct Looked {
+    hung_up: usize,
+    /// When they are to be looked at again; `None` when none is left.
+    next: Option<Timestamp>,
 }
 
 /// Why a user's calls could not all be hung up.
@@ -94,7 +101,7 @@ impl<D: Documents> HangUps<'_, D> {
         let until = self.users.environment.now().plus(horizon);
         let mut due = self.users.call_watch().all().await?;
         let mut report = HangUpReport {
-            watched: due.len(),
+            open: due.len(),
             ..HangUpReport::default()
         };
         due.retain(|watched| watched.look.at <= until);
@@ -104,19 +111,22 @@ impl<D: Documents> HangUps<'_, D> {
         let mut looks = stream::iter(looks).buffer_unordered(AT_ONCE);
         while let Some(hung_up) = looks.next().await {
             match hung_up {
-                Ok(hung_up) => report.hung_up += hung_up,
+                Ok(Looked { hung_up, next }) => {
+                    report.hung_up += hung_up;
+                    report.open -= usize::from(next.is_none());
+                }
                 Err(_) => report.failed += 1,
             }
         }
         Ok(report)
     }
 
-    /// Hangs up one user's calls when it is time, and tells how many it were.
+    /// Hangs up one user's calls when it is time.
     async fn look(
         &self,
         watched: &Watched,
         send: &impl AsyncFn(http::Request<Bytes>) -> Result<http::Response<Bytes>, Failure>,
-    ) -> Result<usize, LookError> {
+    ) -> Result<Looked, LookError> {
         let environment = self.users.environment;
         let early = watched.look.at.since(environment.now());
         if !early.is_zero() {
@@ -125,12 +135,16 @@ impl<D: Documents> HangUps<'_, D> {
         let watch = self.users.call_watch();
         let until = environment.now().plus(CLAIM);
         let Some(claimed) = watch.claim(watched, until).await? else {
-            return Ok(0);
+            // Somebody else looks.
+            return Ok(Looked {
+                hung_up: 0,
+                next: Some(until),
+            });
         };
         match self.hang_up_all(&claimed, send).await {
-            Ok((hung_up, next)) => {
-                watch.done(&claimed, next).await?;
-                Ok(hung_up)
+            Ok(looked) => {
+                watch.done(&claimed, looked.next).await?;
+                Ok(looked)
             }
             Err(error) => {
                 let wait = RETRY_FIRST
@@ -147,12 +161,12 @@ impl<D: Documents> HangUps<'_, D> {
         }
     }
 
-    /// Hangs up all calls of a user that are to be, and tells how many and when to look again.
+    /// Hangs up all calls of a user that are to be.
     async fn hang_up_all(
         &self,
         claimed: &Watched,
         send: &impl AsyncFn(http::Request<Bytes>) -> Result<http::Response<Bytes>, Failure>,
-    ) -> Result<(usize, Option<Timestamp>), LookError> {
+    ) -> Result<Looked, LookError> {
         let Users {
             environment,
             policy,
@@ -180,7 +194,7 @@ impl<D: Documents> HangUps<'_, D> {
         }
         let now = environment.now();
         let next = state.and_then(|state| next_look_at_calls(&state, now, policy));
-        Ok((hung_up, next))
+        Ok(Looked { hung_up, next })
     }
 }
 

@@ -125,7 +125,7 @@ impl GrantAnswer {
 pub struct HangUpAnswer {
     /// Calls that were hung up.
     pub hung_up: usize,
-    /// Users who had calls, or were about to, when it began.
+    /// Users who have calls after it, or are about to.
     pub open: usize,
     /// Users some of whose calls could not be hung up; they are tried again.
     pub failed: usize,

@@ -44,25 +44,42 @@ async fn the_declarations_of_the_client_modules_type_check() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs Node and Chromium"]
 async fn the_pages_work_in_chromium() {
-    let server = serve(None).await;
-    let one_minute = serve(Some(r#"{"free": {"minutes": 1}, "pro": {"minutes": 500}}"#)).await;
+    const ONE_MINUTE: (&str, &str) = (
+        "plans",
+        r#"{"free": {"minutes": 1}, "pro": {"minutes": 500}}"#,
+    );
+    let server = serve(&[]).await;
+    let one_minute = serve(&[ONE_MINUTE]).await;
+    // The provider of the calls is played by a test, which listens there.
+    let free = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let provider = format!("http://{}", free.local_addr().expect("an address"));
+    drop(free);
+    let calls = serve(&[
+        ONE_MINUTE,
+        ("openai_api_key", "sk-for-the-tests-of-calls"),
+        ("openai_base_url", &provider),
+    ])
+    .await;
     let address = |server: &Server| format!("http://{}", server.addr());
     let variables = vec![
         ("TALKTIME_BASE_URL", address(&server)),
         ("TALKTIME_ONE_MINUTE_BASE_URL", address(&one_minute)),
+        ("TALKTIME_CALL_BASE_URL", address(&calls)),
+        ("TALKTIME_CALL_PROVIDER_URL", provider),
         ("TALKTIME_JWT_SECRET", JWT_SECRET.to_owned()),
         ("TALKTIME_INTERNAL_SECRET", INTERNAL_SECRET.to_owned()),
     ];
     npm("browser", variables).await;
     server.shutdown().await;
     one_minute.shutdown().await;
+    calls.shutdown().await;
 }
 
 /// A host of its own.
-async fn serve(plans: Option<&str>) -> Server {
+async fn serve(variables: &[(&str, &str)]) -> Server {
     let mut host = built::host().await.storage(Storage::Memory);
-    if let Some(plans) = plans {
-        host = host.variable("plans", plans);
+    for (name, value) in variables {
+        host = host.variable(*name, *value);
     }
     let host = host.build().await.expect("the components link");
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");

@@ -412,7 +412,7 @@ export interface components {
             failed: number;
             /** @description Calls that were hung up. */
             hungUp: number;
-            /** @description Users who had calls, or were about to, when it began. */
+            /** @description Users who have calls after it, or are about to. */
             open: number;
         };
         /** @description `POST /api/session/heartbeat`. */
