@@ -14,6 +14,7 @@ pub(super) async fn bench() -> (Bench, ProviderStandIn) {
     let bench = Bench::setup()
         .variable("openai_api_key", OPENAI_KEY)
         .variable("openai_base_url", &provider.base_url())
+        .variable("openai_live_models", "gpt-live-1")
         .build()
         .await;
     provider.follow(&bench.clock);

@@ -73,7 +73,7 @@ async fn a_session_that_ends_before_the_answer_has_no_call() {
         let _ = bench.end(USER, &session).await.ok();
     })
     .await;
-    let _ = answer.refused(409, "no_active_session");
+    let _ = answer.refused(403, "no_active_session");
     assert!(!answer.body.contains("v=0"), "{}", answer.body);
     // At once: nobody else has asked for it.
     assert_hung_up(&provider, 1, 0);

@@ -113,7 +113,7 @@ async fn without_a_session_or_credit_there_is_no_call() {
     let (bench, provider) = bench().await;
     let nobodys = "00000000-0000-4000-8000-000000000000";
     let answer = offer(&bench, USER, nobodys).await;
-    let _ = answer.refused(409, "no_active_session");
+    let _ = answer.refused(403, "no_active_session");
     assert!(provider.requests().is_empty());
 
     let session = start(&bench, USER).await;

@@ -99,12 +99,13 @@ async fn a_session_whose_minutes_are_taken_away_gets_no_token() {
     assert_no_token(&answer, "no_credits");
 }
 
-/// The token was asked for with an hour before it, and minutes are left.
+/// The token was asked for with ten minutes before it, and five are left.
 #[tokio::test]
 async fn a_token_that_would_outlive_what_is_left_now_is_dropped() {
     let (bench, provider) = bench().await;
     bench.plan(USER, "basic", "upgrade").await;
-    bench.start(USER).await;
+    let session = bench.start(USER).await;
+    bench.talk(USER, &session, 300).await;
     let body = json!({"provider": "gemini"});
     let answer = mint_while(&bench, &provider, body.clone(), async || {
         bench.plan(USER, "free", "cancel").await;
