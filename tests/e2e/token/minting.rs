@@ -3,7 +3,7 @@
 use serde_json::json;
 use talktime_tests::provider_stand_in::{GEMINI_KEY, OPENAI_KEY, RecordedRequest};
 
-use super::accounts::{USER, assert_nothing_leaks, bench, mint, setup_for};
+use super::accounts::{USER, assert_nothing_leaks, bench, mint};
 
 fn header<'a>(request: &'a RecordedRequest, name: &str) -> Option<&'a str> {
     request

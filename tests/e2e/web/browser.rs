@@ -79,7 +79,7 @@ async fn the_pages_work_in_chromium() {
 async fn serve(variables: &[(&str, &str)]) -> Server {
     let mut host = built::host().await.storage(Storage::Memory);
     for (name, value) in variables {
-        host = host.variable(*name, *value);
+        host = host.variable(name, value);
     }
     let host = host.build().await.expect("the components link");
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
