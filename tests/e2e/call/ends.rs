@@ -104,3 +104,16 @@ async fn a_hang_up_that_fails_is_made_again() {
     assert!((3..10).contains(&hang_ups), "{hang_ups}");
     assert!(provider.calls().all()[0].closed.is_some());
 }
+
+#[tokio::test]
+async fn the_cron_trigger_hangs_up_by_itself() {
+    let (bench, provider) = bench().await;
+    let session = start(&bench, USER).await;
+    let _ = offer(&bench, USER, &session).await.ok();
+    bench.seconds(61);
+    let _ = bench.end(USER, &session).await.ok();
+    let now = u64::try_from(bench.clock.now_millis() / 1_000).expect("after 1970");
+    let ticked = bench.host.cron_tick("hang-ups", now).await;
+    ticked.expect("it looks");
+    assert_hung_up(&provider, 1, 61);
+}
