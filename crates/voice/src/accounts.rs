@@ -56,6 +56,8 @@ pub struct Variables {
     /// The one with the address.
     pub base_url: &'static str,
     base_url_default: &'static str,
+    /// The one with what stands before the provider's paths, where others have the same calls elsewhere.
+    pub base_path: Option<&'static str>,
     /// The one with the list of models.
     pub models: &'static str,
     /// `None` where nothing is offered unless it is set.
@@ -71,6 +73,7 @@ pub const OPENAI: Variables = Variables {
     key_prefix: "Bearer ",
     base_url: "openai_base_url",
     base_url_default: "https://api.openai.com",
+    base_path: Some("openai_base_path"),
     models: "openai_models",
     models_default: Some("gpt-realtime-2.1"),
     version: None,
@@ -92,10 +95,21 @@ pub const GEMINI: Variables = Variables {
     key_prefix: "",
     base_url: "gemini_base_url",
     base_url_default: "https://generativelanguage.googleapis.com",
+    base_path: None,
     models: "gemini_models",
     models_default: Some("gemini-3.8-live"),
     version: Some("gemini_api_version"),
 };
+
+/// The values of an account's variables, as far as they are set.
+#[derive(Clone, Copy, Default)]
+pub struct Values<'a> {
+    pub key: Option<&'a str>,
+    pub base_url: Option<&'a str>,
+    pub base_path: Option<&'a str>,
+    pub models: Option<&'a str>,
+    pub version: Option<&'a str>,
+}
 
 /// A variable with a value that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -221,15 +235,21 @@ impl Variables {
     ///
     /// # Errors
     /// When one cannot be used.
-    pub fn account(
-        &'static self,
-        key: Option<&str>,
-        base_url: Option<&str>,
-        models: Option<&str>,
-        version: Option<&str>,
-    ) -> Result<Option<Account>, AccountError> {
-        let base_url = BaseUrl::parse(base_url.unwrap_or(self.base_url_default))
+    pub fn account(&'static self, values: Values<'_>) -> Result<Option<Account>, AccountError> {
+        let Values {
+            key,
+            base_url,
+            base_path,
+            models,
+            version,
+        } = values;
+        let mut base_url = BaseUrl::parse(base_url.unwrap_or(self.base_url_default))
             .map_err(|reason| AccountError::new(self.base_url, reason))?;
+        if let (Some(name), Some(path)) = (self.base_path, base_path) {
+            base_url = base_url
+                .below(path)
+                .map_err(|reason| AccountError::new(name, reason))?;
+        }
         let models = models
             .or(self.models_default)
             .map(Models::parse)

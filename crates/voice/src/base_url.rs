@@ -2,11 +2,12 @@
 
 use http::Uri;
 
-/// A scheme, a host and perhaps a port.
+/// A scheme, a host and perhaps a port, and perhaps what stands before all paths.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BaseUrl {
     is_secure: bool,
     authority: String,
+    path: String,
 }
 
 impl BaseUrl {
@@ -32,25 +33,67 @@ impl BaseUrl {
         Ok(Self {
             is_secure,
             authority: authority.to_owned(),
+            path: String::new(),
+        })
+    }
+
+    /// The same, with this before all paths, such as `/openai`.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn below(self, path: &str) -> Result<Self, &'static str> {
+        let path = path.trim().trim_end_matches('/');
+        let is_safe = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte);
+        if !path.starts_with('/') || path.contains("//") || !path.bytes().all(is_safe) {
+            return Err("must be a path such as /openai");
+        }
+        Ok(Self {
+            path: path.to_owned(),
+            ..self
         })
     }
 
     /// The URL of a path on it.
     pub fn http(&self, path: &str) -> String {
         let scheme = if self.is_secure { "https" } else { "http" };
-        format!("{scheme}://{}{path}", self.authority)
+        format!("{scheme}://{}{}{path}", self.authority, self.path)
     }
 
     /// The URL of a socket on it.
     pub fn socket(&self, path: &str) -> String {
         let scheme = if self.is_secure { "wss" } else { "ws" };
-        format!("{scheme}://{}{path}", self.authority)
+        format!("{scheme}://{}{}{path}", self.authority, self.path)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_has_the_same_calls_elsewhere_has_a_path_before_them() {
+        let check = |path: &str, expected: Result<&str, &str>| {
+            let base = BaseUrl::parse("https://a.example")
+                .expect("a URL")
+                .below(path);
+            let url = base.map(|base| base.http("/v1/realtime/calls"));
+            assert_eq!(url, expected.map(str::to_owned), "{path:?}");
+        };
+        check("/openai", Ok("https://a.example/openai/v1/realtime/calls"));
+        check(" /a/b/ ", Ok("https://a.example/a/b/v1/realtime/calls"));
+        for bad in [
+            "openai",
+            "/",
+            "",
+            "//b.example",
+            "/a?b",
+            "/a b",
+            "@b.example",
+            "/a#b",
+        ] {
+            check(bad, Err("must be a path such as /openai"));
+        }
+    }
 
     #[test]
     fn a_base_url_has_a_scheme_and_a_host() {

@@ -142,11 +142,15 @@ fn retry_after_seconds(headers: &HeaderMap) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::accounts::{GEMINI, OPENAI, OPENAI_LIVE};
+    use crate::accounts::{GEMINI, OPENAI, OPENAI_LIVE, Values};
 
     fn account(variables: &'static Variables) -> Account {
         variables
-            .account(Some("key-7e1d"), None, Some("m-1"), None)
+            .account(Values {
+                key: Some("key-7e1d"),
+                models: Some("m-1"),
+                ..Values::default()
+            })
             .expect("valid")
             .expect("there is a key")
     }

@@ -28,7 +28,7 @@ pub mod terms;
 mod time_limit;
 
 pub use accounts::{
-    Account, Accounts, GEMINI, NotOffered, NotSetUp, OPENAI, OPENAI_LIVE, Variables,
+    Account, Accounts, GEMINI, NotOffered, NotSetUp, OPENAI, OPENAI_LIVE, Values, Variables,
 };
 pub use call_setup::{CallSetup, SetUp};
 pub use failure::Failure;

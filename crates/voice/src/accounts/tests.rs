@@ -3,7 +3,10 @@ use super::*;
 fn accounts(openai: Option<&str>, gemini: Option<&str>) -> Accounts {
     let account = |variables: &'static Variables, key| {
         variables
-            .account(key, None, None, None)
+            .account(Values {
+                key,
+                ..Values::default()
+            })
             .expect("defaults are valid")
     };
     Accounts {
@@ -60,7 +63,11 @@ fn a_call_is_had_where_its_models_are_offered() {
     let check = |key, live_models, asked, expected: Result<(&str, &str), (&str, &str)>| {
         let mut accounts = accounts(key, Some("b"));
         accounts.openai_live = OPENAI_LIVE
-            .account(key, None, live_models, None)
+            .account(Values {
+                key,
+                models: live_models,
+                ..Values::default()
+            })
             .expect("valid");
         let chosen = accounts.for_call(asked);
         if let Err(error) = chosen {
@@ -97,7 +104,12 @@ fn a_call_is_had_where_its_models_are_offered() {
     let gemini = accounts(None, Some("b")).gemini.expect("there is a key");
     assert_eq!(gemini.call_provider(), None);
     // What is set is checked, with a key or without.
-    let error = OPENAI_LIVE.account(None, None, Some(","), None).err();
+    let error = OPENAI_LIVE
+        .account(Values {
+            models: Some(","),
+            ..Values::default()
+        })
+        .err();
     assert_eq!(
         error.map(|error| error.to_string()).as_deref(),
         Some("variable openai_live_models: names no model")
@@ -124,7 +136,13 @@ fn a_bad_value_names_its_variable_and_is_not_quoted() {
     let check = |values: [Option<&str>; 4], expected: &str| {
         let [key, base_url, models, version] = values;
         let error = GEMINI
-            .account(key, base_url, models, version)
+            .account(Values {
+                key,
+                base_url,
+                models,
+                version,
+                ..Values::default()
+            })
             .err()
             .map(|error| error.to_string());
         assert_eq!(error.as_deref(), Some(expected));
@@ -154,7 +172,11 @@ fn a_bad_value_names_its_variable_and_is_not_quoted() {
 #[test]
 fn a_model_that_is_not_offered_is_refused_with_those_that_are() {
     let account = GEMINI
-        .account(Some("k"), None, Some("models/x-1, y"), None)
+        .account(Values {
+            key: Some("k"),
+            models: Some("models/x-1, y"),
+            ..Values::default()
+        })
         .expect("valid")
         .expect("there is a key");
     assert_eq!(account.model(None).ok(), Some("x-1"));

@@ -2,14 +2,18 @@ use http::header::{AUTHORIZATION, LOCATION};
 use serde_json::json;
 
 use super::*;
-use crate::accounts::{GEMINI, OPENAI, OPENAI_LIVE, Variables};
+use crate::accounts::{GEMINI, OPENAI, OPENAI_LIVE, Values, Variables};
 
 const KEY: &str = "sk-7e1d";
 const SDP: &str =
     "v=0\r\no=- 4 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\n";
 
 fn account(variables: &'static Variables) -> Account {
-    let account = variables.account(Some(KEY), None, Some("m-1"), None);
+    let account = variables.account(Values {
+        key: Some(KEY),
+        models: Some("m-1"),
+        ..Values::default()
+    });
     account.expect("valid").expect("there is a key")
 }
 

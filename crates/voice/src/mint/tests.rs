@@ -9,7 +9,7 @@ use talktime_usage::{
 };
 
 use super::*;
-use crate::accounts::OPENAI;
+use crate::accounts::{OPENAI, Values};
 
 const BEGIN: &str = "2026-10-01T09:00:00Z";
 
@@ -112,7 +112,10 @@ fn minted(
     let document = TestDocument(RefCell::new(changed(None, &start, time.now())));
     let policy = Policy::default();
     let users = Users::new(&document, &NoLedger, &policy, &time);
-    let account = OPENAI.account(Some("key-7e1d"), None, None, None);
+    let account = OPENAI.account(Values {
+        key: Some("key-7e1d"),
+        ..Values::default()
+    });
     let account = account.expect("valid").expect("there is a key");
     let user = user();
     let minting = Minting {
