@@ -29,7 +29,8 @@ const UNREADABLE_PUT_OFF: Duration = Duration::from_hours(24);
 
 /// The ledger in a database.
 pub struct SqlLedger<C> {
-    pub(crate) sql: C,
+    /// The connection.
+    pub sql: C,
     environment: &'static dyn Environment,
 }
 
@@ -217,7 +218,7 @@ impl<C: Sql> Ledger for SqlLedger<C> {
         let mut outcome = Ok(Written::Rows);
         for row in rows {
             match self.write_row(user, row, now).await {
-                Ok(Written::Rows) => {}
+                Ok(Written::Rows | Written::Later) => {}
                 Ok(Written::NewerKnown) => {
                     outcome = outcome.map(|_| Written::NewerKnown);
                 }

@@ -134,7 +134,8 @@ pub(crate) fn open(
         minted => minted,
     };
     if let Some(session) = next.session.as_mut().filter(|_| minted.is_ok()) {
-        session.connect(now);
+        // What the store took since then was talked, or could have been.
+        session.connect(call.opened_at.max(offered).min(now), now);
     }
     next.calls.push(Call {
         unwanted: minted.is_err(),
@@ -143,11 +144,19 @@ pub(crate) fn open(
     minted
 }
 
-/// The provider has said that the call is over, or knows none of that id. False if the state knows none either.
-pub(crate) fn close(next: &mut State, call: &CallId) -> bool {
-    let before = next.calls.len();
+/// The provider has said that the call is over, or knows none of that id. Up to now the user could talk with it, so where
+/// the session goes on it is a sign of life.
+pub(crate) fn close(next: &mut State, call: &CallId, now: Timestamp) {
+    let closed = next.calls.iter().find(|known| known.id == *call);
+    let talked = closed
+        .filter(|call| !call.unwanted)
+        .map(|call| call.session);
     next.calls.retain(|known| known.id != *call);
-    next.calls.len() < before
+    if let Some(session) = &mut next.session
+        && talked == Some(session.id)
+    {
+        session.hear(now);
+    }
 }
 
 impl State {

@@ -291,11 +291,10 @@ impl RunningSession {
         }
     }
 
-    /// From now on the user can talk. A session that has waited for that begins here: it is billed, and may last, from now
-    /// on.
-    pub(crate) fn connect(&mut self, now: Timestamp) {
+    /// Since `at` the user can talk. A session that has waited for that began there: it is billed, and may last, from then on.
+    pub(crate) fn connect(&mut self, at: Timestamp, now: Timestamp) {
         if std::mem::take(&mut self.awaits_call) {
-            self.started_at = now;
+            self.started_at = at;
         }
         self.hear(now);
     }

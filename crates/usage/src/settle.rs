@@ -84,7 +84,7 @@ pub fn time_remaining(state: &State, now: Timestamp, policy: &Policy) -> Duratio
         Some(session) => {
             let mut session = session.clone();
             if session.awaits_call {
-                session.connect(now);
+                session.connect(now, now);
             }
             session
         }
