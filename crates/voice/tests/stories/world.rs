@@ -16,7 +16,7 @@ use talktime_usage::{
     Timestamp, UserId,
 };
 use talktime_voice::sdp::Offer;
-use talktime_voice::{Account, Accounts, CallSetup, HangUps, OPENAI};
+use talktime_voice::{Account, Accounts, CallSetup, HangUps, OPENAI, Values};
 use uuid::Uuid;
 
 use super::provider::Provider;
@@ -86,7 +86,10 @@ impl World {
             .latency_millis_max
             .set(*simulation.chance.pick(&[0, 5, 40]));
         let account: Option<Account> = OPENAI
-            .account(Some("sk-of-the-stories"), None, None, None)
+            .account(Values {
+                key: Some("sk-of-the-stories"),
+                ..Values::default()
+            })
             .expect("defaults are valid");
         let count = simulation.chance.between(1, 3);
         let sql = FaultySql::new(MemorySql::default(), simulation);
