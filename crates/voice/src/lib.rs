@@ -1,7 +1,7 @@
 //! The voice providers, and how a browser gets a short-lived token of one.
 //!
-//! [`accounts`] is what an operator has set up, [`provider`] what is asked of a provider and what it answers, in the words
-//! of [`openai`] or [`gemini`], and [`failure`] what is said where it does not answer. [`mint`](mod@mint) is the order in
+//! [`Accounts`] is what an operator has set up, [`provider`] what is asked of a provider and what it answers, in the words
+//! of [`openai`] or [`gemini`], and [`Failure`] what is said where it does not answer. [`Minting`] is the order in
 //! which a token comes about, over the ports of `talktime-store`. [`limits`] has every bound. Nothing here does I/O: the
 //! request is a value, and whoever runs this sends it.
 //!

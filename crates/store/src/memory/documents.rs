@@ -43,6 +43,7 @@ impl Behaviour {
     pub const ALL: [Self; 3] = [Self::Sqlite, Self::Redis, Self::Versioned];
 }
 
+/// A reading, with what the store compares at the swap.
 #[derive(Clone, Debug)]
 pub struct Claim {
     user: UserId,
@@ -78,6 +79,7 @@ pub struct MemoryDocuments {
 }
 
 impl MemoryDocuments {
+    /// An empty store that behaves so.
     #[must_use]
     pub fn new(simulation: &'static Simulation, behaviour: Behaviour) -> Self {
         Self {
