@@ -12,6 +12,7 @@
 mod chance;
 mod documents;
 mod faults;
+mod late;
 mod simulation;
 mod sql;
 
