@@ -41,6 +41,8 @@ pub enum Written {
     Rows,
     /// It was told of a newer state than the one that these rows are of: the document was put back in time.
     NewerKnown,
+    /// It was not told: whoever has no ledger leaves them in the outbox, for the sweep.
+    Later,
 }
 
 /// What precedes the mark of a sweep, as opposed to that of a write.

@@ -217,7 +217,7 @@ impl<C: Sql> Ledger for SqlLedger<C> {
         let mut outcome = Ok(Written::Rows);
         for row in rows {
             match self.write_row(user, row, now).await {
-                Ok(Written::Rows) => {}
+                Ok(Written::Rows | Written::Later) => {}
                 Ok(Written::NewerKnown) => {
                     outcome = outcome.map(|_| Written::NewerKnown);
                 }

@@ -328,7 +328,7 @@ impl<D: Documents, L: Ledger> Users<'_, D, L> {
             before: made.before,
             state: Some(made.next),
             writes: made.writes,
-            ledger_written: told.is_ok(),
+            ledger_written: matches!(told, Ok(Written::Rows | Written::NewerKnown)),
             ledger_is_ahead: matches!(told, Ok(Written::NewerKnown)),
         }))
     }

@@ -1,13 +1,13 @@
 //! Realtime tokens: asked for, handed out, or not to be had.
 //!
-//! These commands neither end nor bill anything, so they work on the state as it is: a session that is over is refused
-//! here, and ended by whoever comes next.
+//! These commands end and bill nothing by themselves. What time has brought about meanwhile is made true by them as by any
+//! other command, but whoever carries them out may have no ledger: the rows wait in the outbox for the sweep.
 
 use crate::command::{Command, Minted, Refusal, Reply};
 use crate::ids::SessionId;
 use crate::mints::MintLimits;
 use crate::policy::Policy;
-use crate::settle::{settle, time_remaining};
+use crate::settle::time_remaining;
 use crate::state::State;
 use crate::status::of_settled;
 use crate::time::{Minutes, Timestamp};
@@ -67,17 +67,15 @@ fn hand_out(
     Ok(minted)
 }
 
-/// The session that runs at `now`, and what is left for it.
+/// The session that runs, in a state that was brought to `now`, and what is left for it.
 fn running(
     state: &State,
     wanted: Option<SessionId>,
     now: Timestamp,
     policy: &Policy,
 ) -> Result<Minted, Refusal> {
-    let mut present = state.clone();
-    settle(&mut present, now, policy);
-    let status = of_settled(&present, now, policy);
-    let session = match &present.session {
+    let status = of_settled(state, now, policy);
+    let session = match &state.session {
         Some(running) if wanted.is_none_or(|id| id == running.id) => running.id,
         None if status.minutes_remaining == Minutes::ZERO => return Err(Refusal::NoCredits),
         _ => return Err(Refusal::NoActiveSession),
@@ -87,6 +85,6 @@ fn running(
         at: now,
         minutes_remaining: status.minutes_remaining,
         seconds_remaining: status.seconds_remaining,
-        until: now.plus(time_remaining(&present, now, policy)),
+        until: now.plus(time_remaining(state, now, policy)),
     })
 }

@@ -85,11 +85,10 @@ pub fn step(
         rebased || state.is_none_or(|state| state.instant <= now),
         "the time of a state goes back"
     );
-    if let Some(minted) = mint::step(&mut next, command, now, context.policy) {
-        return Ok(finish(next, Vec::new(), minted?, context));
-    }
-
     let mut writes = settle(&mut next, now, context.policy);
+    if let Some(minted) = mint::step(&mut next, command, now, context.policy) {
+        return Ok(finish(next, writes, minted?, context));
+    }
     let told = news::hear(&mut next, command, now, context.write, context.policy);
     let carried_out = if let Some((outcome, rows)) = told {
         writes.extend(rows);
