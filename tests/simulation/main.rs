@@ -4,8 +4,8 @@
 //!
 //! One thread, a paused clock and one generator of random numbers, from which the components' own are seeded too: the same
 //! seed gives the same run. Requests that come at once are interleaved by delays that no two host calls share, so they too
-//! replay. What goes wrong between the calls of the protocol, `crates/store/src/memory` tries natively, thousands of times
-//! as often.
+//! replay. What goes wrong between the calls of the protocol, `crates/store/src/memory` tries natively, and far more
+//! often.
 //!
 //! - `TALKTIME_SEED=7` runs that seed alone and prints what happens, `TALKTIME_SEEDS=100` so many fresh ones.
 //! - `TALKTIME_STEPS=2000` makes each run longer.

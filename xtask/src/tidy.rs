@@ -2,6 +2,7 @@
 //! The length of functions is clippy's to check: `clippy.toml`.
 
 mod dependencies;
+mod invariants;
 mod links;
 mod named;
 mod sizes;

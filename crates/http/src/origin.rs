@@ -46,6 +46,7 @@ impl Origin {
         Some(Self { scheme, authority })
     }
 
+    /// `https` or `http`, say, in lower case.
     pub fn scheme(&self) -> &str {
         &self.scheme
     }

@@ -69,6 +69,7 @@ impl Problem {
         self
     }
 
+    /// What callers go by.
     pub fn code(&self) -> Code {
         self.0.details.code
     }

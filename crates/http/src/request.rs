@@ -18,6 +18,7 @@ use crate::{body, deadline, idempotency};
 
 type BoxedBody = Pin<Box<dyn http_body::Body<Data = Bytes, Error = String>>>;
 
+/// A request whose body has not been read.
 pub struct Request {
     method: Method,
     uri: Uri,
@@ -69,6 +70,7 @@ impl Request {
         &self.uri
     }
 
+    /// All of its headers, as they came.
     pub fn headers(&self) -> &HeaderMap {
         &self.headers
     }

@@ -10,6 +10,7 @@ use talktime_usage::Timestamp;
 /// How much of a text is kept for the operator.
 const KEPT_CHARACTERS_MAX: usize = 128;
 
+/// An event of the provider, as far as it is understood.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Event {
     /// Its name, such as `subscription.active`.
@@ -29,6 +30,7 @@ pub struct Event {
 /// What an event is about.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Subject {
+    /// One subscription, as it is after the event.
     Subscription(Subscription),
     /// A customer, with all active subscriptions if the event lists them.
     Customer(Option<Vec<Subscription>>),

@@ -8,6 +8,7 @@ use talktime_store::Environment;
 use talktime_usage::{SessionId, Timestamp};
 use uuid::{NoContext, Uuid};
 
+/// The clocks and the chance that Spin gives to a component.
 #[derive(Clone, Copy, Debug)]
 pub struct Host;
 

@@ -9,7 +9,9 @@ use crate::error::StoreError;
 /// What a call does to the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
+    /// It only reads.
     Read,
+    /// It changes what is there.
     Write,
 }
 

@@ -13,8 +13,10 @@ pub trait Environment {
     /// The time that has passed since some moment, by a clock that nobody sets.
     fn elapsed(&self) -> Duration;
 
+    /// Comes back after that span, or a little later.
     fn wait(&self, span: Duration) -> Pin<Box<dyn Future<Output = ()> + '_>>;
 
+    /// Bits that nobody can foresee and no other instance draws.
     fn random(&self) -> u64;
 }
 

@@ -68,9 +68,11 @@ impl DueAlarm {
     }
 }
 
+/// The second of the two interfaces: rows for billing and operators, alarms, and who creates a user. Every method can be
+/// repeated, and fails when the ledger cannot be reached.
 pub trait Ledger {
     /// Asks to be the one who creates the user's document, and sets the alarm for this write. Exactly one creator is told
-    /// until when it holds the lease of [`SEEDING_LEASE`], again when it asks again; the others get `None` until that is
+    /// until when it holds the lease of `SEEDING_LEASE`, again when it asks again; the others get `None` until that is
     /// over.
     fn claim_creation(
         &self,
@@ -115,7 +117,7 @@ pub trait Ledger {
         now: Timestamp,
     ) -> impl Future<Output = Result<Written, StoreError>>;
 
-    /// Claims up to `most` alarms that are due, for [`SWEEP_LEASE`]: first those that somebody waits for.
+    /// Claims up to `most` alarms that are due, for `SWEEP_LEASE`: first those that somebody waits for.
     fn claim_due(
         &self,
         now: Timestamp,

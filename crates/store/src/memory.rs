@@ -13,6 +13,7 @@ mod chance;
 mod database;
 mod documents;
 mod faults;
+mod late;
 mod simulation;
 mod sql;
 

@@ -62,6 +62,7 @@ pub struct Tally {
     pub minutes: u64,
 }
 
+/// How the alarms stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AlarmTally {
     /// Due and not yet handled.

@@ -36,11 +36,15 @@ pub fn pragmas() -> [String; 3] {
 /// A value in a row or of a parameter, as `SQLite` has them.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value {
+    /// Nothing.
     Null,
     /// A whole number; instants are Unix seconds.
     Integer(i64),
+    /// A number with a fraction.
     Real(f64),
+    /// A text in UTF-8.
     Text(String),
+    /// Bytes as they are.
     Blob(Vec<u8>),
 }
 

@@ -11,7 +11,7 @@ pub const ID_LENGTH_MAX: usize = 128;
 /// Why a text is not an id.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum IdError {
-    /// Empty or over [`ID_LENGTH_MAX`] characters.
+    /// Empty or over `ID_LENGTH_MAX` characters.
     #[error("must have 1 to {ID_LENGTH_MAX} characters")]
     Length,
     /// A character that could be misread in a key, a path or a log.
@@ -63,6 +63,7 @@ macro_rules! opaque_id {
                 checked(text).map(Self)
             }
 
+            /// As it came, and as keys and rows have it.
             pub fn as_str(&self) -> &str {
                 &self.0
             }

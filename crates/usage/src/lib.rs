@@ -5,9 +5,9 @@
 //! does I/O, reads a clock or draws a random number: whatever they need is an argument, so every rule can be tried in a
 //! test with one line of input.
 //!
-//! Start with [`settle`](mod@settle) to see how time passes (limits, time-outs, silence, the end of a period), then
-//! [`step`](mod@step) for what each command does on top of that. [`plan`], [`grant`], [`cycle`](mod@cycle) and
-//! [`rhythm`] say how many minutes a user has and until when.
+//! Start with `settle.rs` to see how time passes (limits, time-outs, silence, the end of a period), then
+//! `step.rs` for what each command does on top of that. `plan.rs`, `grant.rs`, `cycle.rs` and
+//! `rhythm.rs` say how many minutes a user has and until when.
 
 mod alarm;
 mod call;

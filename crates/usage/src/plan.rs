@@ -16,6 +16,7 @@ use crate::time::Minutes;
 pub struct PlanName(String);
 
 impl PlanName {
+    /// As the catalogue has it.
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -12,7 +12,7 @@ use crate::time::Timestamp;
 /// How far a state may be ahead of the clock: the clocks of replicas agree within far less.
 pub const CLOCK_AHEAD_MAX: Duration = Duration::from_mins(1);
 
-/// How far the state is ahead of the clock, where that is more than [`CLOCK_AHEAD_MAX`].
+/// How far the state is ahead of the clock, where that is more than `CLOCK_AHEAD_MAX`.
 pub fn clock_ahead(state: &State, now: Timestamp) -> Option<Duration> {
     let ahead = state.instant.since(now);
     (ahead > CLOCK_AHEAD_MAX).then_some(ahead)

@@ -80,7 +80,7 @@ impl LedgerFacts {
 }
 
 /// Whether this write of a session that runs is the one after which its state is compared with the ledger: about one in
-/// each [`COMPARED_EVERY`], so that the others need not.
+/// each `COMPARED_EVERY`, so that the others need not.
 pub fn is_to_be_compared(before: &State, after: &State) -> bool {
     let (Some(old), Some(new)) = (&before.session, &after.session) else {
         return false;

@@ -94,6 +94,7 @@ impl Topic {
         }
     }
 
+    /// As the client gave it.
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -47,7 +47,7 @@ pub enum DocumentError {
 /// A user's state.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct State {
-    /// The layout, [`SCHEMA`].
+    /// The layout, `SCHEMA`.
     pub schema: u32,
     /// Counts the writes, so that no two states are the same bytes and ledger rows have an order.
     pub revision: u64,

@@ -149,6 +149,7 @@ pub(crate) mod millis {
 pub struct Minutes(u32);
 
 impl Minutes {
+    /// None.
     pub const ZERO: Self = Self(0);
     /// The least that a session which took place costs.
     pub const ONE: Self = Self(1);

@@ -1,8 +1,8 @@
 //! The voice providers, and how a browser gets a short-lived token or a call of one.
 //!
-//! [`accounts`] is what an operator has set up, [`provider`] what is asked of a provider for a token and what it answers,
-//! [`calls`] the same for a call, in the words of [`openai`] or [`gemini`], and [`failure`] what is said where it does not
-//! answer. [`mint`](mod@mint) is the order in which a token comes about, over the ports of `talktime-store`; [`sdp`] is
+//! [`Accounts`] is what an operator has set up, [`provider`] what is asked of a provider for a token and what it answers,
+//! [`calls`] the same for a call, in the words of [`openai`] or [`gemini`], and [`Failure`] what is said where it does not
+//! answer. [`Minting`] is the order in which a token comes about, over the ports of `talktime-store`; [`sdp`] is
 //! what has to be known of a browser's offer. [`limits`] has every bound. Nothing here does I/O: the request is a value, and
 //! whoever runs this sends it.
 //!

@@ -4,7 +4,8 @@
 //! that starts and ends sessions; only then is the provider asked, so the limit holds however many tabs ask at once. Once
 //! the token is there, the state is asked again, and it is handed out only if the session still runs: who ended it or took
 //! it over while the provider answered gets no token for it. Where no token comes of it, the place is given back, and the
-//! user is as if nothing had been asked for. Nothing here ends or bills anything: no ledger is needed.
+//! user is as if nothing had been asked for. Nothing here ends or bills anything by itself:
+//! no ledger is needed.
 
 use bytes::Bytes;
 use talktime_store::{ApplyError, Documents, NoLedger, Users, WriteMark};

@@ -157,6 +157,32 @@ fn the_rules_are_pure() {
 }
 
 #[test]
+fn what_is_pure_names_nothing_impure() {
+    for folder in ["crates/polar/src", "crates/voice/src"] {
+        for path in files(folder, &[".rs"]) {
+            assert_eq!(named(&read(&path), &IMPURE), [""; 0], "{path}");
+        }
+    }
+}
+
+#[test]
+fn the_back_ends_are_named_below_the_store() {
+    let words = [
+        "Redis", "redis", "SQLite", "sqlite", "libSQL", "DynamoDB", "Cosmos",
+    ];
+    let above = [
+        "components",
+        "crates/http/src",
+        "crates/polar/src",
+        "crates/voice/src",
+    ];
+    let sources = above.iter().flat_map(|folder| files(folder, &[".rs"]));
+    for path in sources {
+        assert_eq!(named(&read(&path), &words), [""; 0], "{path}");
+    }
+}
+
+#[test]
 fn the_host_knows_nothing_of_the_application() {
     let words = [
         "minute",

@@ -7,6 +7,7 @@ use std::time::Duration;
 use talktime_usage::State;
 
 use super::faults::{Effect, Fault, Faults, Limits};
+use super::late::Late;
 use super::simulation::Simulation;
 use crate::documents::{Access, DocumentKey, Documents};
 use crate::environment::Environment;
@@ -43,6 +44,7 @@ impl Behaviour {
     pub const ALL: [Self; 3] = [Self::Sqlite, Self::Redis, Self::Versioned];
 }
 
+/// A reading, with what the store compares at the swap.
 #[derive(Clone, Debug)]
 pub struct Claim {
     key: DocumentKey,
@@ -72,12 +74,13 @@ pub struct MemoryDocuments {
     /// The calls that are known to find the store locked.
     pub found_locked: Cell<Option<Access>>,
     locked_until: [Cell<Duration>; 2],
-    late: RefCell<Vec<(Duration, Claim, Vec<u8>)>>,
+    late: Late<(Claim, Vec<u8>)>,
     /// All documents that were ever stored, in the order in which they were, until somebody takes them.
     pub stored: RefCell<Vec<(DocumentKey, Vec<u8>)>>,
 }
 
 impl MemoryDocuments {
+    /// An empty store that behaves so.
     #[must_use]
     pub fn new(simulation: &'static Simulation, behaviour: Behaviour) -> Self {
         Self {
@@ -93,7 +96,7 @@ impl MemoryDocuments {
             swaps_max: Cell::new(u32::MAX),
             found_locked: Cell::default(),
             locked_until: Default::default(),
-            late: RefCell::default(),
+            late: Late::default(),
             stored: RefCell::default(),
         }
     }
@@ -128,16 +131,7 @@ impl MemoryDocuments {
 
     /// Does what was on its way and is there by now.
     fn land(&self) {
-        let now = self.simulation.elapsed();
-        let (landed, late) = self
-            .late
-            .take()
-            .into_iter()
-            .partition(|(at, ..)| *at <= now);
-        *self.late.borrow_mut() = late;
-        let mut landed: Vec<(Duration, Claim, Vec<u8>)> = landed;
-        landed.sort_by_key(|(at, ..)| *at);
-        for (_, claim, document) in landed {
+        for (claim, document) in self.late.arrived(self.simulation.elapsed()) {
             self.simulation
                 .note(|| format!("  a late swap of {} arrives", claim.key));
             self.put(&claim, &document);
@@ -243,10 +237,7 @@ impl Documents for MemoryDocuments {
             }
             self.put(&claim, document);
         };
-        let late = |at| {
-            let swap = (at, claim.clone(), document.to_vec());
-            self.late.borrow_mut().push(swap);
-        };
+        let late = |at| self.late.push(at, (claim.clone(), document.to_vec()));
         self.call(Access::Write, || format!("swap {}", claim.key), swap, late)
             .await
     }

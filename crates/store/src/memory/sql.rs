@@ -1,10 +1,10 @@
 //! A connection whose statements take their time and fail.
 
-use std::cell::RefCell;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use super::faults::{Effect, Faults, Limits};
+use super::late::Late;
 use super::simulation::Simulation;
 use crate::environment::Environment;
 use crate::error::StoreError;
@@ -23,7 +23,7 @@ pub struct FaultySql<C> {
     simulation: &'static Simulation,
     /// What goes wrong.
     pub faults: Faults,
-    late: RefCell<Vec<(Duration, String, Vec<Value>)>>,
+    late: Late<(String, Vec<Value>)>,
 }
 
 impl<C: Sql> FaultySql<C> {
@@ -33,22 +33,13 @@ impl<C: Sql> FaultySql<C> {
             inner,
             simulation,
             faults: Faults::default(),
-            late: RefCell::default(),
+            late: Late::default(),
         }
     }
 
     /// Runs what was on its way and is there by now.
     async fn land(&self) {
-        let now = self.simulation.elapsed();
-        let (landed, late) = self
-            .late
-            .take()
-            .into_iter()
-            .partition(|(at, ..)| *at <= now);
-        *self.late.borrow_mut() = late;
-        let mut landed: Vec<(Duration, String, Vec<Value>)> = landed;
-        landed.sort_by_key(|(at, ..)| *at);
-        for (_, sql, parameters) in landed {
+        for (sql, parameters) in self.late.arrived(self.simulation.elapsed()) {
             self.simulation
                 .note(|| format!("  a late statement arrives: {}", short(&sql)));
             // Nobody waits for its outcome any more.
@@ -73,8 +64,7 @@ impl<C: Sql> Sql for FaultySql<C> {
             Effect::Now => Some(self.inner.run(sql, parameters).await),
             Effect::Never => None,
             Effect::At(at) => {
-                let statement = (at, sql.to_owned(), parameters.to_vec());
-                self.late.borrow_mut().push(statement);
+                self.late.push(at, (sql.to_owned(), parameters.to_vec()));
                 None
             }
         };

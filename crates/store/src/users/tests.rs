@@ -8,6 +8,7 @@ use super::*;
 use crate::testing::{Stage, user};
 
 mod failures;
+mod no_ledger;
 mod restores;
 
 const PERIODS: &str =

@@ -85,6 +85,24 @@ fn a_session_that_the_next_plan_has_no_minutes_for_is_stopped_there() {
     );
 }
 
+/// A token that is asked for moves the state's time on, and what happened until then with it.
+#[test]
+fn a_grant_that_ends_before_a_token_is_asked_for_has_ended() {
+    let check = |story: &str| {
+        let mut scene = ends_in_half_an_hour();
+        scene.play(story);
+        assert_eq!(
+            scene.ledger.sessions_told(),
+            ["limit_reached 10:00 10"],
+            "{story}"
+        );
+    };
+    check("25:00 start, 29:50 talk, 40:00 talk");
+    check("25:00 start, 29:50 talk, 30:10 mint, 40:00 talk");
+    check("25:00 start, 29:50 talk, 30:10 token, 40:00 talk");
+    check("25:00 start, 29:50 talk, 30:10 failedmint, 40:00 talk");
+}
+
 #[test]
 fn a_grant_that_is_not_renewed_lapses() {
     let told = period("2026-11-10", "2026-12-10");
