@@ -5,17 +5,19 @@
 //! that tasks which run at once pass each other there in every possible order; and the same seed gives the same order, the
 //! same faults and the same random numbers, on one thread. [`Simulation`] is the clock, the chance and the executor;
 //! [`MemoryDocuments`] behaves as each of the key-value stores does that Talktime may be deployed on; [`FaultySql`] makes
-//! any [`Sql`](crate::Sql) connection fail in the same ways.
+//! any [`Sql`](crate::Sql) connection fail in the same ways, such as [`MemorySql`].
 //!
 //! Nothing of it is in a component: it is compiled for tests, and with the feature `memory`.
 
 mod chance;
+mod database;
 mod documents;
 mod faults;
 mod simulation;
 mod sql;
 
 pub use chance::Chance;
+pub use database::MemorySql;
 pub use documents::{Behaviour, Claim, MemoryDocuments};
 pub use faults::{Fault, Faults};
 pub use simulation::{Simulation, Task};

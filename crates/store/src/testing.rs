@@ -1,16 +1,10 @@
-//! What the tests of this crate run on: [`memory`](crate::memory), and the real SQL in a database in memory.
+//! What the tests of this crate run on, beside [`memory`](crate::memory).
 
-use std::cell::{Cell, RefCell};
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use rusqlite::types::ValueRef;
-use rusqlite::{Connection, params_from_iter};
 use talktime_usage::{Policy, State, Timestamp, UserId};
 
-use crate::error::StoreError;
-use crate::memory::{Behaviour, MemoryDocuments, Simulation};
-use crate::sql::{Row, Sql, Value, pragmas};
+use crate::memory::{Behaviour, MemoryDocuments, MemorySql, Simulation};
 use crate::sqlite::SqlLedger;
 use crate::users::Users;
 
@@ -28,89 +22,11 @@ impl MemoryDocuments {
     }
 }
 
-/// As many as there are, so that each is prepared once.
-const STATEMENTS: usize = 100;
-
-/// A database in memory.
-pub struct TestSql {
-    pub connection: Connection,
-    /// Statements that begin so fail, with that message.
-    pub broken: RefCell<Option<(&'static str, &'static str)>>,
-    /// How many statements were run.
-    pub statements: Cell<u32>,
-    schema_seen: AtomicBool,
-}
-
-impl Default for TestSql {
-    fn default() -> Self {
-        Self::on(Connection::open_in_memory().expect("a database"))
-    }
-}
-
-impl TestSql {
-    pub fn on(connection: Connection) -> Self {
-        for pragma in pragmas() {
-            connection.execute_batch(&pragma).expect("a pragma");
-        }
-        connection.set_prepared_statement_cache_capacity(STATEMENTS);
-        Self {
-            connection,
-            broken: RefCell::default(),
-            statements: Cell::default(),
-            schema_seen: AtomicBool::new(false),
-        }
-    }
-}
-
-impl Sql for TestSql {
-    async fn run(&self, sql: &str, parameters: &[Value]) -> Result<Vec<Row>, StoreError> {
-        self.statements.set(self.statements.get() + 1);
-        if let Some((which, message)) = *self.broken.borrow()
-            && sql.starts_with(which)
-        {
-            return Err(StoreError::from_message(message.to_owned()));
-        }
-        run(&self.connection, sql, parameters)
-            .map_err(|error| StoreError::from_message(error.to_string()))
-    }
-
-    fn schema_seen(&self) -> &AtomicBool {
-        &self.schema_seen
-    }
-}
-
-fn run(connection: &Connection, sql: &str, parameters: &[Value]) -> rusqlite::Result<Vec<Row>> {
-    let to_sql = |value: &Value| match value {
-        Value::Integer(number) => rusqlite::types::Value::Integer(*number),
-        Value::Real(number) => rusqlite::types::Value::Real(*number),
-        Value::Text(text) => rusqlite::types::Value::Text(text.clone()),
-        Value::Blob(bytes) => rusqlite::types::Value::Blob(bytes.clone()),
-        Value::Null => rusqlite::types::Value::Null,
-    };
-    let mut statement = connection.prepare_cached(sql)?;
-    let columns = statement.column_count();
-    let mut rows = statement.query(params_from_iter(parameters.iter().map(to_sql)))?;
-    let mut found = Vec::new();
-    while let Some(row) = rows.next()? {
-        let values = (0..columns).map(|column| {
-            Ok(match row.get_ref(column)? {
-                ValueRef::Null => Value::Null,
-                ValueRef::Integer(number) => Value::Integer(number),
-                ValueRef::Real(number) => Value::Real(number),
-                ValueRef::Text(text) => Value::Text(String::from_utf8_lossy(text).into_owned()),
-                ValueRef::Blob(bytes) => Value::Blob(bytes.to_vec()),
-            })
-        });
-        found.push(values.collect::<rusqlite::Result<_>>()?);
-    }
-    Ok(found)
-}
-
 /// All of it together.
 pub struct Stage {
     pub time: &'static Simulation,
     pub documents: MemoryDocuments,
-    pub ledger: SqlLedger<TestSql>,
+    pub ledger: SqlLedger<MemorySql>,
     pub policy: Policy,
 }
 
@@ -120,12 +36,12 @@ impl Stage {
         Self {
             time,
             documents: MemoryDocuments::new(time, Behaviour::Sqlite),
-            ledger: SqlLedger::new(TestSql::default(), time),
+            ledger: SqlLedger::new(MemorySql::default(), time),
             policy: Policy::default(),
         }
     }
 
-    pub fn users(&self) -> Users<'_, MemoryDocuments, SqlLedger<TestSql>> {
+    pub fn users(&self) -> Users<'_, MemoryDocuments, SqlLedger<MemorySql>> {
         Users {
             documents: &self.documents,
             ledger: &self.ledger,
@@ -136,7 +52,7 @@ impl Stage {
 
     /// The rows of a query, each value as text and joined with `|`.
     pub fn rows(&self, sql: &str) -> Vec<String> {
-        rows(&self.ledger.sql.connection, sql).expect("valid SQL")
+        self.ledger.sql.rows(sql).expect("valid SQL")
     }
 
     /// Runs statements on the ledger, as somebody else would.
@@ -147,18 +63,6 @@ impl Stage {
             .execute_batch(sql)
             .expect("valid SQL");
     }
-}
-
-/// The rows of a query, each value as text and joined with `|`.
-pub fn rows(connection: &Connection, sql: &str) -> rusqlite::Result<Vec<String>> {
-    let text = |value: &Value| match value {
-        Value::Integer(number) => number.to_string(),
-        Value::Text(text) => text.clone(),
-        Value::Null => String::new(),
-        other => format!("{other:?}"),
-    };
-    let line = |row: &Row| row.values().iter().map(text).collect::<Vec<_>>().join("|");
-    Ok(run(connection, sql, &[])?.iter().map(line).collect())
 }
 
 /// One that begins at that time. What runs in it borrows it for good.

@@ -8,9 +8,9 @@ use talktime_usage::{Period, Policy, Timestamp, UserId};
 use super::checker::User;
 use super::workload::Workload;
 use super::{Checked, ensure, ledger};
-use crate::memory::{Behaviour, FaultySql, MemoryDocuments, Simulation};
+use crate::memory::{Behaviour, FaultySql, MemoryDocuments, MemorySql, Simulation};
 use crate::sqlite::SqlLedger;
-use crate::testing::{TestSql, rows, simulation, user};
+use crate::testing::{simulation, user};
 use crate::users::Users;
 use crate::{DocumentKey, Environment};
 
@@ -26,7 +26,7 @@ const NAMES: [&[&str]; 2] = [&["ann"], &["ann", "bob"]];
 pub struct World {
     pub simulation: &'static Simulation,
     pub documents: MemoryDocuments,
-    pub ledger: SqlLedger<FaultySql<TestSql>>,
+    pub ledger: SqlLedger<FaultySql<MemorySql>>,
     pub policy: Policy,
     pub users: Vec<User>,
     pub workload: Workload,
@@ -52,7 +52,7 @@ impl World {
         Self {
             simulation,
             documents: MemoryDocuments::new(simulation, behaviour),
-            ledger: SqlLedger::new(FaultySql::new(TestSql::default(), simulation), simulation),
+            ledger: SqlLedger::new(FaultySql::new(MemorySql::default(), simulation), simulation),
             users: users.collect(),
             policy,
             workload: Workload::default(),
@@ -61,7 +61,7 @@ impl World {
         }
     }
 
-    pub fn protocol(&self) -> Users<'_, MemoryDocuments, SqlLedger<FaultySql<TestSql>>> {
+    pub fn protocol(&self) -> Users<'_, MemoryDocuments, SqlLedger<FaultySql<MemorySql>>> {
         Users::new(&self.documents, &self.ledger, &self.policy, self.simulation)
     }
 
@@ -142,6 +142,6 @@ impl World {
 
     /// The rows of a query, none before there are tables.
     pub fn rows(&self, sql: &str) -> Vec<String> {
-        rows(&self.ledger.sql.inner.connection, sql).unwrap_or_default()
+        self.ledger.sql.inner.rows(sql).unwrap_or_default()
     }
 }
