@@ -143,11 +143,19 @@ pub(crate) fn open(
     minted
 }
 
-/// The provider has said that the call is over, or knows none of that id. False if the state knows none either.
-pub(crate) fn close(next: &mut State, call: &CallId) -> bool {
-    let before = next.calls.len();
+/// The provider has said that the call is over, or knows none of that id. Until now its session could talk, whatever
+/// becomes of it: what was given is billed.
+pub(crate) fn close(next: &mut State, call: &CallId, now: Timestamp) {
+    let closed = next.calls.iter().find(|known| known.id == *call);
+    let session = closed
+        .filter(|call| !call.unwanted)
+        .map(|call| call.session);
+    if let Some(running) = &mut next.session
+        && session == Some(running.id)
+    {
+        running.call_until = running.call_until.max(Some(now));
+    }
     next.calls.retain(|known| known.id != *call);
-    next.calls.len() < before
 }
 
 impl State {

@@ -48,9 +48,11 @@ pub fn ending(state: &State, session: &RunningSession, policy: &Policy) -> Endin
     if session.awaits_call {
         return Ending::at(stop, reason);
     }
-    if state.has_call_of(session.id) {
+    let silent = session.last_sign.plus(silence_of(&terms));
+    // That its call was hung up for its silence does not bring it back.
+    let fell_silent = session.call_until.is_some_and(|until| silent <= until);
+    if fell_silent || state.has_call_of(session.id) {
         // The provider is paid until somebody hangs up, so nothing is counted back.
-        let silent = session.last_sign.plus(silence_of(&terms));
         return if stop > silent {
             Ending::at(silent, EndReason::Stale)
         } else {
@@ -117,12 +119,13 @@ fn silence_of(terms: &Terms) -> Duration {
 }
 
 /// The end of a session whose silence is noticed at `due`: the client was there until the last sign of life, and would
-/// have been heard of again an interval later.
+/// have been heard of again an interval later. While a call was open, the provider was paid.
 fn silence(state: &State, session: &RunningSession, terms: &Terms, due: Timestamp) -> Ending {
     let (stop, _) = stop(state, session, terms);
     let heard_until = session
         .last_sign
         .plus(terms.heartbeat_interval)
+        .max(session.call_until.unwrap_or(session.last_sign))
         .min(stop)
         .min(due);
     let token_until = session

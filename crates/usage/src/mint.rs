@@ -37,7 +37,7 @@ pub(crate) fn step(
             return Some(Ok(Reply::Opened(opened)));
         }
         Command::CloseCall(call) => {
-            call::close(next, call);
+            call::close(next, call, now);
             return Some(Ok(Reply::Closed));
         }
         _ => return None,

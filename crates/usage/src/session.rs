@@ -123,6 +123,9 @@ pub struct RunningSession {
     /// How long the realtime tokens that were handed out can be talked with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token_until: Option<Timestamp>,
+    /// Until when a call of it was open, of those that are over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub call_until: Option<Timestamp>,
     /// What it runs under. A state of a version that kept none is judged by today's settings.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub terms: Option<Terms>,
@@ -233,6 +236,7 @@ impl RunningSession {
             heard: false,
             awaits_call: false,
             token_until: None,
+            call_until: None,
             terms: None,
             topic,
             difficulty,
@@ -311,6 +315,7 @@ impl RunningSession {
         self.started_at = self.started_at.minus(span);
         self.last_sign = self.last_sign.minus(span);
         self.token_until = self.token_until.map(|until| until.minus(span));
+        self.call_until = self.call_until.map(|until| until.minus(span));
         for earlier in &mut self.earlier {
             earlier.cut_at = Some(earlier.cut().minus(span));
         }
