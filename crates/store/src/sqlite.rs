@@ -29,7 +29,8 @@ const UNREADABLE_PUT_OFF: Duration = Duration::from_hours(24);
 
 /// The ledger in a database.
 pub struct SqlLedger<C> {
-    pub(crate) sql: C,
+    /// The connection to it.
+    pub sql: C,
     environment: &'static dyn Environment,
 }
 
