@@ -7,8 +7,9 @@
 //! gives is billed, but for the overshoot:
 //!
 //! - While the cron component runs each second, the stores do what they are asked and the provider hangs up when it is asked,
-//!   a call is over within **one second and the provider's own answer** of its session's end, whatever ended it, and whether
-//!   or not any sweep comes by. The stores' own time comes on top ([`STORES_MAX`]).
+//!   a call is over within **one second and the time that the provider takes to hang up** of its session's end, whatever ended
+//!   it, and whether or not any sweep comes by; without that second where the end is foreseen. The stores' own time comes on
+//!   top ([`STORES_MAX`]).
 //! - Where the provider does not hang up, its call stays watched, with the next try half a minute away at most.
 //! - Where a store failed, a process died or none ran, the clock of the first bound starts once things are well again and
 //!   somebody is to look at the user: by the watch over calls, which has the end of the session or the next try, or by the
@@ -41,7 +42,7 @@ const SEEDS: u64 = 1_000;
 const THREADS: u64 = 2;
 
 /// What the stores themselves take between a session's end and its call's: some calls, and the waits of writers that meet.
-const STORES_MAX: Duration = Duration::from_millis(500);
+const STORES_MAX: Duration = Duration::from_millis(200);
 
 /// Lines of the story that a failure tells.
 const STORY_LINES: usize = 400;

@@ -12,8 +12,8 @@ use talktime_store::memory::Simulation;
 use talktime_usage::{SessionId, Timestamp};
 use talktime_voice::Failure;
 
-/// The longest that it takes to hang up while it is well.
-pub const HANG_UP_ANSWER_MAX: Duration = Duration::from_millis(1_500);
+/// The longest that it takes to hang up while it is well, and again to say so.
+pub const HANG_UP_MAX: Duration = Duration::from_millis(750);
 
 /// After what time it gives up a call that nobody talks in.
 pub const UNHEARD_FOR: Duration = Duration::from_secs(30);
@@ -194,11 +194,11 @@ impl Provider {
             Mood::Ill => chance.below(100),
         };
         self.simulation.note(|| format!("hang up {id}: {fate}"));
-        let half = u64::try_from(HANG_UP_ANSWER_MAX.as_millis() / 2).expect("small");
+        let most = u64::try_from(HANG_UP_MAX.as_millis()).expect("small");
         let on_its_way = self.millis(if (50..57).contains(&fate) {
             6_000
         } else {
-            half
+            most
         });
         match fate {
             57..62 => return self.lose().await,
@@ -223,7 +223,7 @@ impl Provider {
             88..92 => Err(Failure::Unreachable),
             92..96 => refused(500),
             _ if was_open => {
-                self.simulation.wait(self.millis(half)).await;
+                self.simulation.wait(self.millis(most)).await;
                 Ok(Response::new(Bytes::new()))
             }
             _ => refused(*chance.pick(&[404, 410])),
