@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use talktime_usage::{Call, CallId, EndReason, Timestamp};
+use talktime_usage::{Call, CallId, Timestamp};
 
 use super::pages::TICK;
 use super::provider::{HANG_UP_MAX, ProviderCall};
@@ -185,11 +185,8 @@ impl World {
         };
         let closed = call.closed_at().unwrap_or(self.now());
         if self.kind == Kind::Steady {
-            // Whoever looks waits for the instant of an end that is foreseen.
-            let is_foreseen = matches!(end.reason, EndReason::Stale | EndReason::Timeout);
-            let wait = if is_foreseen { TICK } else { Duration::ZERO };
             ensure!(
-                closed <= late(end.at).minus(wait),
+                closed <= late(end.at),
                 "{call:?} is over at {}, {:?} after {end:?}",
                 closed.to_rfc3339(),
                 closed.since(end.at)

@@ -8,8 +8,8 @@
 //!
 //! - While the cron component runs each second, the stores do what they are asked and the provider hangs up when it is asked,
 //!   a call is over within **one second and the time that the provider takes to hang up** of its session's end, whatever ended
-//!   it, and whether or not any sweep comes by; without that second where the end is foreseen. The stores' own time comes on
-//!   top ([`STORES_MAX`]).
+//!   it, and whether or not any sweep comes by. Where the end is foreseen it takes no second, unless an earlier look put it off
+//!   to a moment later. The stores' own time comes on top ([`STORES_MAX`]).
 //! - Where the provider does not hang up, its call stays watched, with the next try half a minute away at most.
 //! - Where a store failed, a process died or none ran, the clock of the first bound starts once things are well again and
 //!   somebody is to look at the user: by the watch over calls, which has the end of the session or the next try, or by the
