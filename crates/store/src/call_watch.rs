@@ -6,6 +6,7 @@
 //! whenever a session's end does, and leaves when no call is open any more. Should an entry be lost all the same, the sweep,
 //! which comes by while a call is open, puts it back.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -90,7 +91,7 @@ impl<D: Documents> CallWatch<'_, D> {
     }
 
     /// Takes the user on until `until`: nobody else looks before. `None` where somebody was faster, or the user is to be
-    /// looked at at another time by now.
+    /// looked at later by now. That somebody has asked once more is no reason to leave it: the state is read after this.
     ///
     /// # Errors
     /// When the store fails or stays contended.
@@ -99,15 +100,22 @@ impl<D: Documents> CallWatch<'_, D> {
         watched: &Watched,
         until: Timestamp,
     ) -> Result<Option<Watched>, StoreError> {
-        let claimed = Look {
-            at: until,
-            tries: watched.look.tries.saturating_add(1),
-            ..watched.look.clone()
+        let claimed = RefCell::new(None);
+        let change = |users: &mut BTreeMap<UserId, Look>| {
+            let look = users.get_mut(&watched.user);
+            let Some(look) = look.filter(|look| look.at <= watched.look.at) else {
+                return false;
+            };
+            look.at = until;
+            look.tries = look.tries.saturating_add(1);
+            claimed.replace(Some(look.clone()));
+            true
         };
-        let is_mine = self.replace(watched, Some(&claimed)).await?;
-        Ok(is_mine.then(|| Watched {
+        let is_mine = self.change(shard_of(&watched.user), change).await?;
+        let claimed = claimed.into_inner().filter(|_| is_mine);
+        Ok(claimed.map(|look| Watched {
             user: watched.user.clone(),
-            look: claimed,
+            look,
         }))
     }
 

@@ -1,6 +1,6 @@
 //! Calls at a voice provider: what is billed of them, and when they are to be hung up.
 
-use talktime_usage::{Command, Refusal, Reply, Seconds, next_look_at_calls};
+use talktime_usage::{CallId, Command, Refusal, Reply, Seconds, next_look_at_calls};
 
 use crate::scene::Scene;
 use crate::scene::play::{check, check_with};
@@ -71,6 +71,31 @@ fn an_open_call_is_billed_until_it_is_hung_up() {
         |policy| policy.session_max = Some(std::time::Duration::from_mins(4)),
         &["timeout 4:00 4"],
     );
+}
+
+#[test]
+fn what_was_given_is_billed_although_it_is_hung_up() {
+    // For a silence, before anybody else has noticed that the session is over.
+    check(
+        "0:00 dial, 0:10 call, 1:40 hangup, 30:00 look",
+        &["stale 1:30 2"],
+    );
+    check(
+        "0:00 dial, 0:10 call, 1:41 hangup, 1:45 beat, 30:00 look",
+        &["stale 1:30 2"],
+    );
+    // For another call, which the provider then did not give: who asked for it was there.
+    let close_at = |time: &str| {
+        let mut scene = Scene::new();
+        scene.play("0:00 dial, 0:10 call");
+        let close = Command::CloseCall(CallId::parse("call-1").expect("an id"));
+        let closed = scene.apply(&close, scene.when(time));
+        assert_eq!(closed, Ok(Reply::Closed));
+        scene.play("30:00 sweep");
+        scene.ledger.sessions_told()
+    };
+    assert_eq!(close_at("1:20"), ["stale 1:40 2"]);
+    assert_eq!(close_at("0:20"), ["stale 0:40 1"]);
 }
 
 #[test]

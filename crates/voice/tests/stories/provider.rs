@@ -1,171 +1,268 @@
-//! A voice provider in memory, in simulated time, which keeps books of its calls.
+//! A voice provider in memory that keeps books of its calls. It does to its callers what real ones do: refuses, is slow, loses
+//! its answer, answers half, hangs up and says that it did not.
 
 use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Response, StatusCode};
+use http::header::LOCATION;
+use http::{HeaderMap, Response, StatusCode};
 use talktime_store::Environment;
 use talktime_store::memory::Simulation;
-use talktime_usage::Timestamp;
+use talktime_usage::{SessionId, Timestamp};
 use talktime_voice::Failure;
 
-/// When a call ends by itself whose answer its caller never got: no connection comes about.
-const UNDELIVERED_LIFE: Duration = Duration::from_secs(30);
+/// The longest that it takes to hang up while it is well, and again to say so.
+pub const HANG_UP_MAX: Duration = Duration::from_millis(750);
 
-/// The most that a healthy answer takes.
-pub const ANSWER_MAX: Duration = Duration::from_millis(300);
+/// After what time it gives up a call that nobody talks in.
+pub const UNHEARD_FOR: Duration = Duration::from_secs(30);
 
-/// A call in the books.
+const SDP: &str =
+    "v=0\r\no=- 4 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\n";
+
+/// What can be expected of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mood {
+    /// It does not do all that it is asked, but hangs up.
+    Fickle,
+    /// It may not even hang up.
+    Ill,
+}
+
+/// A call in its books.
 #[derive(Clone, Debug)]
-pub struct Booked {
+pub struct ProviderCall {
     pub id: String,
-    /// Whose, by the safety identifier.
-    pub user: String,
-    /// For which session: its offer says so.
-    pub session: String,
+    /// Whose it is, as the provider is told.
+    pub safety_identifier: String,
+    /// For which session it was asked for, which it is not told.
+    pub session: SessionId,
     pub opened_at: Timestamp,
-    /// Whether a browser got the answer, so that somebody can talk.
-    pub delivered: bool,
-    pub closed_at: Option<Timestamp>,
+    /// When it was hung up.
+    pub hung_up_at: Option<Timestamp>,
+    /// When its id came to whoever asked for it.
+    pub answered_at: Option<Timestamp>,
+    /// When the browser got its answer, so that it could be talked in.
+    pub delivered_at: Option<Timestamp>,
 }
 
 pub struct Provider {
     simulation: &'static Simulation,
-    pub books: RefCell<Vec<Booked>>,
-    /// How many requests of a thousand go wrong.
-    pub per_mille: Cell<u64>,
-    /// How many went wrong.
-    pub happened: Cell<u32>,
+    pub mood: Cell<Mood>,
+    /// Whether whoever asks it may die before it has the answer, or while the request is on its way.
+    pub callers_die: Cell<bool>,
+    pub calls: RefCell<Vec<ProviderCall>>,
+}
+
+type Answer = Result<Response<Bytes>, Failure>;
+
+impl ProviderCall {
+    /// When it was over, as far as that is known.
+    pub fn closed_at(&self) -> Option<Timestamp> {
+        let unheard = self.opened_at.plus(UNHEARD_FOR);
+        match (self.hung_up_at, self.delivered_at) {
+            (hung_up, Some(_)) => hung_up,
+            (Some(hung_up), None) => Some(hung_up.min(unheard)),
+            (None, None) => Some(unheard),
+        }
+    }
+
+    pub fn is_open_at(&self, now: Timestamp) -> bool {
+        self.opened_at <= now && self.closed_at().is_none_or(|closed| now < closed)
+    }
 }
 
 impl Provider {
     pub fn new(simulation: &'static Simulation) -> Self {
         Self {
             simulation,
-            books: RefCell::default(),
-            per_mille: Cell::default(),
-            happened: Cell::default(),
+            mood: Cell::new(Mood::Fickle),
+            callers_die: Cell::new(false),
+            calls: RefCell::default(),
         }
     }
 
-    /// Takes a request, and gives a 2xx answer.
-    pub async fn send(&self, request: http::Request<Bytes>) -> Result<Response<Bytes>, Failure> {
-        let trouble = self.trouble();
-        self.pass(ANSWER_MAX / 2).await;
+    /// The browser has the answer. A call that it has waited for too long is over.
+    pub fn deliver(&self, id: &str) {
+        let now = self.simulation.now();
+        let mut calls = self.calls.borrow_mut();
+        let call = calls.iter_mut().find(|call| call.id == id);
+        let call = call.expect("a call of this provider");
+        if now < call.opened_at.plus(UNHEARD_FOR) {
+            call.delivered_at = Some(now);
+        }
+    }
+
+    /// Answers a request to hang up, or an offer for that session.
+    pub async fn answer(
+        &self,
+        session: Option<SessionId>,
+        request: http::Request<Bytes>,
+    ) -> Answer {
         let path = request.uri().path().to_owned();
-        self.simulation
-            .note(|| format!("provider: {path} {trouble:?}"));
-        if trouble == Some(Trouble::Refused) {
-            return Err(Failure::Status(StatusCode::INTERNAL_SERVER_ERROR));
+        if let Some(call) = path.strip_suffix("/hangup") {
+            let (_, id) = call.rsplit_once('/').expect("a call's path");
+            return self.hang_up(id).await;
         }
-        if let Some(Trouble::Slow(span)) = trouble {
-            self.simulation.wait(span).await;
-        }
-        let id = path.strip_suffix("/hangup");
-        let id = id.and_then(|path| path.rsplit('/').next());
-        let answer = match id {
-            Some(id) => self.hang_up(id),
-            None => Ok(self.open(&request, trouble)),
-        };
-        self.pass(ANSWER_MAX / 2).await;
-        match trouble {
-            Some(Trouble::Lost) => Err(Failure::Unreachable),
-            _ => answer,
-        }
+        let header = request.headers().get("openai-safety-identifier");
+        let user = header.and_then(|value| value.to_str().ok());
+        let session = session.expect("whoever hangs up offers no call");
+        self.open(session, user.expect("a user"), path.starts_with("/v1/live"))
+            .await
     }
 
-    fn trouble(&self) -> Option<Trouble> {
+    async fn open(&self, session: SessionId, user: &str, is_live: bool) -> Answer {
         let chance = &self.simulation.chance;
-        if !chance.per_mille(self.per_mille.get()) {
-            return None;
-        }
-        self.happened.set(self.happened.get() + 1);
-        let slow = Duration::from_millis(chance.below(12_000));
-        Some(*chance.pick(&[
-            Trouble::Refused,
-            Trouble::Slow(slow),
-            Trouble::Lost,
-            Trouble::NoLocation,
-            Trouble::NotSdp,
-        ]))
-    }
-
-    async fn pass(&self, most: Duration) {
-        let most = u64::try_from(most.as_millis()).unwrap_or(u64::MAX);
-        let span = Duration::from_millis(self.simulation.chance.below(most));
-        self.simulation.wait(span).await;
-    }
-
-    fn open(&self, request: &http::Request<Bytes>, trouble: Option<Trouble>) -> Response<Bytes> {
-        let user = request.headers()["openai-safety-identifier"].to_str();
-        let body = String::from_utf8_lossy(request.body()).into_owned();
-        let session = body.lines().find_map(|line| line.strip_prefix("s="));
-        let mut books = self.books.borrow_mut();
-        let id = format!("rtc_{}", books.len() + 1);
-        books.push(Booked {
-            id: id.clone(),
-            user: user.expect("ASCII").to_owned(),
-            session: session.expect("a session").to_owned(),
-            opened_at: self.simulation.now(),
-            delivered: false,
-            closed_at: None,
+        let fate = chance.below(100);
+        let is_ill = self.mood.get() == Mood::Ill;
+        let on_its_way = self.millis(if (60..67).contains(&fate) {
+            12_000
+        } else {
+            300
         });
-        let mut answer = Response::builder().status(201);
-        if trouble != Some(Trouble::NoLocation) {
-            answer = answer.header("location", format!("/v1/realtime/calls/{id}"));
+        self.simulation
+            .note(|| format!("an offer for {session}: {fate}"));
+        match fate {
+            67..75 => {
+                self.simulation.wait(on_its_way).await;
+                return refused(*chance.pick(&[400, 429, 500, 503]));
+            }
+            75..79 if is_ill => return self.lose().await,
+            _ => {}
         }
-        let sdp = match trouble {
-            Some(Trouble::NotSdp) => "<html>".to_owned(),
-            _ => format!("v=0\r\ns={id}\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\n"),
-        };
-        answer.body(Bytes::from(sdp)).expect("an answer")
+        let id = self.write_down(session, user, on_its_way);
+        self.simulation.wait(on_its_way).await;
+        match fate {
+            79..83 if is_ill => self.lose().await,
+            83..86 => {
+                self.simulation.wait(self.millis(3_000)).await;
+                Err(Failure::Unreachable)
+            }
+            86..89 => {
+                self.simulation.wait(self.millis(300)).await;
+                Ok(opened(None, "", is_live))
+            }
+            89..92 => {
+                self.simulation.wait(self.millis(300)).await;
+                self.tell(&id);
+                Ok(opened(Some(&id), "<html>", is_live))
+            }
+            _ => {
+                self.simulation.wait(self.millis(300)).await;
+                self.tell(&id);
+                Ok(opened(Some(&id), SDP, is_live))
+            }
+        }
     }
 
-    fn hang_up(&self, id: &str) -> Result<Response<Bytes>, Failure> {
-        self.settle();
-        let mut books = self.books.borrow_mut();
-        let call = books.iter_mut().find(|call| call.id == id);
-        match call {
-            None => Err(Failure::Status(StatusCode::NOT_FOUND)),
-            Some(call) if call.closed_at.is_some() => Err(Failure::Status(StatusCode::GONE)),
-            Some(call) => {
-                call.closed_at = Some(self.simulation.now());
+    /// Its answer has come.
+    fn tell(&self, id: &str) {
+        let mut calls = self.calls.borrow_mut();
+        let call = calls.iter_mut().find(|call| call.id == id);
+        call.expect("a call of this provider").answered_at = Some(self.simulation.now());
+    }
+
+    /// The connection breaks off, at times because whoever asked is gone.
+    async fn lose(&self) -> Answer {
+        if self.callers_die.get() {
+            return self.simulation.crash().await;
+        }
+        Err(Failure::Unreachable)
+    }
+
+    /// A call that is opened when the offer arrives, whether or not anybody still waits for it.
+    fn write_down(&self, session: SessionId, user: &str, on_its_way: Duration) -> String {
+        let mut calls = self.calls.borrow_mut();
+        let id = format!("rtc_{}", calls.len());
+        calls.push(ProviderCall {
+            id: id.clone(),
+            safety_identifier: user.to_owned(),
+            session,
+            opened_at: self.simulation.now().plus(on_its_way),
+            hung_up_at: None,
+            answered_at: None,
+            delivered_at: None,
+        });
+        id
+    }
+
+    async fn hang_up(&self, id: &str) -> Answer {
+        let chance = &self.simulation.chance;
+        let fate = match self.mood.get() {
+            Mood::Fickle => 0,
+            Mood::Ill => chance.below(100),
+        };
+        self.simulation.note(|| format!("hang up {id}: {fate}"));
+        let most = u64::try_from(HANG_UP_MAX.as_millis()).expect("small");
+        let on_its_way = self.millis(if (50..57).contains(&fate) {
+            6_000
+        } else {
+            most
+        });
+        match fate {
+            57..62 => return self.lose().await,
+            62..70 => {
+                self.simulation.wait(on_its_way).await;
+                return refused(*chance.pick(&[429, 500, 503]));
+            }
+            70..78 => {
+                self.simulation.wait(on_its_way).await;
+                return Err(Failure::Unreachable);
+            }
+            78..84 => {
+                self.simulation.wait(Duration::from_mins(1)).await;
+                return Err(Failure::TimedOut);
+            }
+            _ => {}
+        }
+        let was_open = self.close(id, on_its_way);
+        self.simulation.wait(on_its_way).await;
+        match fate {
+            84..88 => self.lose().await,
+            88..92 => Err(Failure::Unreachable),
+            92..96 => refused(500),
+            _ if was_open => {
+                self.simulation.wait(self.millis(most)).await;
                 Ok(Response::new(Bytes::new()))
             }
+            _ => refused(*chance.pick(&[404, 410])),
         }
     }
 
-    /// A browser has the answer of the call.
-    pub fn deliver(&self, id: &str) {
-        let mut books = self.books.borrow_mut();
-        let call = books.iter_mut().find(|call| call.id == id);
-        call.expect("a call").delivered = true;
+    /// Ends the call when the request arrives, and tells whether it was open until then.
+    fn close(&self, id: &str, on_its_way: Duration) -> bool {
+        let at = self.simulation.now().plus(on_its_way);
+        let mut calls = self.calls.borrow_mut();
+        let call = calls.iter_mut().find(|call| call.id == id);
+        let call = call.expect("a call of this provider");
+        let was_open = call.is_open_at(at);
+        call.hung_up_at = Some(call.hung_up_at.map_or(at, |before| before.min(at)));
+        was_open
     }
 
-    /// Closes what ends by itself.
-    pub fn settle(&self) {
-        let now = self.simulation.now();
-        for call in self.books.borrow_mut().iter_mut() {
-            let end = call.opened_at.plus(UNDELIVERED_LIFE);
-            if !call.delivered && call.closed_at.is_none() && end <= now {
-                call.closed_at = Some(end);
-            }
-        }
+    fn millis(&self, most: u64) -> Duration {
+        Duration::from_millis(self.simulation.chance.between(0, most))
     }
 }
 
-/// What goes wrong with a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Trouble {
-    /// 500, and nothing is done.
-    Refused,
-    /// Done so much later.
-    Slow(Duration),
-    /// Done, and the answer is lost.
-    Lost,
-    /// A call is opened, and its id is not told.
-    NoLocation,
-    /// A call is opened that nobody can use.
-    NotSdp,
+fn refused(status: u16) -> Answer {
+    let status = StatusCode::from_u16(status).expect("a status");
+    Err(Failure::of_status(status, &HeaderMap::new()).expect("no answer"))
+}
+
+fn opened(id: Option<&str>, sdp: &str, is_live: bool) -> Response<Bytes> {
+    let mut answer = Response::new(Bytes::from(sdp.to_owned()));
+    if is_live {
+        let session = id.map(|id| serde_json::json!({"id": id}));
+        let body = serde_json::json!({"session": session, "transport": {"sdp": sdp}});
+        *answer.body_mut() = Bytes::from(body.to_string());
+    } else if let Some(id) = id {
+        let location = format!("/v1/realtime/calls/{id}");
+        answer
+            .headers_mut()
+            .insert(LOCATION, location.parse().expect("a header"));
+    }
+    *answer.status_mut() = StatusCode::CREATED;
+    answer
 }

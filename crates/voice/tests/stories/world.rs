@@ -1,389 +1,214 @@
-//! Users, their pages, the stores and the provider, and what each of them does.
+//! The users of a story, their stores, their provider and the time.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use serde_json::Value;
-use talktime_store::memory::{
-    Behaviour, FaultySql, MemoryDocuments, MemorySql, Simulation, Task, rows,
-};
-use talktime_store::{
-    DocumentKey, Environment, NoLedger, SqlLedger, SweepOrder, Users, plan_news, sweep,
-};
-use talktime_usage::{
-    Command, EndReason, EndedSession, PlanNews, Policy, SessionId, SessionStart, Source, State,
-    Timestamp, UserId,
-};
-use talktime_voice::sdp::Offer;
-use talktime_voice::{Account, Accounts, CallSetup, HangUps, OPENAI, Values};
-use uuid::Uuid;
+use futures_executor::block_on;
+use talktime_store::memory::{Behaviour, FaultySql, MemoryDocuments, MemorySql, Simulation, rows};
+use talktime_store::{DocumentKey, Environment, NoLedger, SqlLedger, Users, pseudonym};
+use talktime_usage::{Catalogue, EndReason, Minutes, Policy, SessionId, State, Timestamp, UserId};
+use talktime_voice::{Accounts, OPENAI, OPENAI_LIVE, Values, Variables};
 
 use super::provider::Provider;
 
-/// As the cron trigger has it.
-pub const TICK: Duration = Duration::from_secs(1);
+/// What must never be seen by anybody but the provider.
+pub const KEY: &str = "sk-never-to-be-seen";
 
-const SWEEPS_APART: Duration = Duration::from_secs(5);
+/// The most that a healthy call to a store takes on its way there, and back, in milliseconds.
+const LATENCY_MILLIS_MAX: u64 = 3;
 
-/// Clocks are believed: they jump here.
-const ORDER: SweepOrder = SweepOrder {
-    batch: 10,
-    changed_max: 20,
-    retain: None,
-    force: true,
-};
+/// Small plans, so that limits are met.
+const PLANS: &str = r#"{"free": {"minutes": 2}, "basic": {"minutes": 5}, "pro": {"minutes": 30}}"#;
 
-type Database = SqlLedger<FaultySql<MemorySql>>;
+/// Times to begin at: some time, and soon before a period's end.
+const STARTS: [&str; 4] = [
+    "2026-11-10T12:00:00Z",
+    "2026-11-10T12:00:00Z",
+    "2026-11-10T12:00:00Z",
+    "2026-11-30T23:52:00Z",
+];
 
-/// What somebody does, for the user of that number.
-#[derive(Clone, Copy, Debug)]
-pub enum Act {
-    Start { takeover: bool, awaits_call: bool },
-    Offer,
-    Heartbeat,
-    End,
-    Plan(&'static str),
-    Sweep,
-    HangUps,
+pub type Ledger = SqlLedger<FaultySql<MemorySql>>;
+
+/// A user, and the page before them.
+pub struct Person {
+    pub id: UserId,
+    /// What the provider knows the user by.
+    pub safety_identifier: String,
+    /// The sessions that were asked for, the newest last.
+    pub sessions: RefCell<Vec<SessionId>>,
+    /// Those of them that wait for a call.
+    pub awaiting: RefCell<Vec<SessionId>>,
+    /// The session of the page that sends heartbeats.
+    pub page: Cell<Option<SessionId>>,
+    /// When it sends the next one, by the clock that nobody sets.
+    pub next_beat: Cell<Duration>,
+    /// How sessions ended, by the user's documents.
+    pub ended: BTreeMap<SessionId, End>,
 }
 
-/// One user and the page.
-pub struct User {
-    pub id: UserId,
-    /// The session that the page believes in.
-    pub session: Cell<Option<SessionId>>,
-    /// Whether the page sends heartbeats.
-    pub alive: Cell<bool>,
-    next_heartbeat: Cell<Duration>,
+/// How a session ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct End {
+    pub started_at: Timestamp,
+    pub at: Timestamp,
+    pub minutes: Minutes,
+    pub reason: EndReason,
+}
+
+/// What a story is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Nothing fails but offers of calls, and the cron component runs in each second.
+    Steady,
+    /// The provider may not even hang up.
+    Provider,
+    /// Anything may fail, tasks die, and at times nothing runs.
+    Rough,
+}
+
+/// A span of the story.
+pub struct Span {
+    pub start: Timestamp,
+    pub end: Timestamp,
+    /// Whether the cron component ran in each second of it, nothing failed, and nothing that failed before can be felt.
+    pub is_calm: bool,
+    /// When somebody was to look at each user's calls, as it began.
+    pub looks: Vec<Option<Timestamp>>,
 }
 
 pub struct World {
     pub simulation: &'static Simulation,
     pub documents: MemoryDocuments,
-    pub ledger: Database,
+    pub ledger: Ledger,
     pub policy: Policy,
+    pub accounts: Accounts,
     pub provider: Provider,
-    accounts: Accounts,
-    pub users: Vec<User>,
-    /// Whether the cron triggers fire.
-    pub is_up: Cell<bool>,
-    /// When something last went wrong, as the wall clock has it.
-    pub troubles: RefCell<Vec<Timestamp>>,
-    /// When several did something at once, from and to: no trigger fires meanwhile.
-    rounds: RefCell<Vec<(Timestamp, Timestamp)>>,
-    pub ended: RefCell<BTreeMap<SessionId, EndedSession>>,
-    /// The sessions that said they would call.
-    pub awaiting: RefCell<Vec<SessionId>>,
-    drawn: Cell<u128>,
+    pub people: Vec<Person>,
+    pub kind: Kind,
+    pub drawn: Cell<u64>,
+    /// How many tasks are on their way that the cron component is needed for.
+    pub busy: Cell<u32>,
+    pub spans: Vec<Span>,
+    /// Until when it can be felt that something failed.
+    pub troubled_until: Timestamp,
 }
 
 impl World {
     pub fn new(seed: u64, behaviour: Behaviour) -> Self {
-        let start = Timestamp::parse_rfc3339("2026-11-10T12:00:00Z").expect("a time");
+        let start = STARTS[usize::try_from(seed / 3 % 4).expect("small")];
+        let start = Timestamp::parse_rfc3339(start).expect("a time");
+        // What runs in it borrows it for good.
         let simulation: &'static Simulation = Box::leak(Box::new(Simulation::new(start, seed)));
-        simulation
-            .latency_millis_max
-            .set(*simulation.chance.pick(&[0, 5, 40]));
-        let account: Option<Account> = OPENAI
-            .account(Values {
-                key: Some("sk-of-the-stories"),
-                ..Values::default()
-            })
-            .expect("defaults are valid");
-        let count = simulation.chance.between(1, 3);
-        let sql = FaultySql::new(MemorySql::default(), simulation);
+        let chance = &simulation.chance;
+        simulation.latency_millis_max.set(LATENCY_MILLIS_MAX);
+        let names = &["ann", "bob", "cat"][..*chance.pick(&[1, 2, 2, 3])];
+        let person = |name: &&str| {
+            let id = UserId::parse(name).expect("an id");
+            Person {
+                safety_identifier: pseudonym(&id),
+                id,
+                sessions: RefCell::default(),
+                awaiting: RefCell::default(),
+                page: Cell::default(),
+                next_beat: Cell::default(),
+                ended: BTreeMap::new(),
+            }
+        };
         Self {
             simulation,
             documents: MemoryDocuments::new(simulation, behaviour),
-            ledger: SqlLedger::new(sql, simulation),
-            policy: Policy::default(),
-            provider: Provider::new(simulation),
-            accounts: Accounts {
-                openai: account,
-                openai_live: None,
-                gemini: None,
+            ledger: SqlLedger::new(FaultySql::new(MemorySql::default(), simulation), simulation),
+            policy: Policy {
+                catalogue: Catalogue::parse(PLANS).expect("plans"),
+                session_max: Some(Duration::from_secs(*chance.pick(&[100, 240, 3_600]))),
+                stale_after: Duration::from_secs(*chance.pick(&[120, 600])),
+                ..Policy::default()
             },
-            users: (0..count)
-                .map(|number| User {
-                    id: UserId::parse(&format!("user-{number}")).expect("an id"),
-                    session: Cell::default(),
-                    alive: Cell::default(),
-                    next_heartbeat: Cell::default(),
-                })
-                .collect(),
-            is_up: Cell::new(true),
-            troubles: RefCell::default(),
-            rounds: RefCell::default(),
-            ended: RefCell::default(),
-            awaiting: RefCell::default(),
-            drawn: Cell::default(),
+            accounts: accounts(),
+            provider: Provider::new(simulation),
+            people: names.iter().map(person).collect(),
+            kind: *chance.pick(&[Kind::Steady, Kind::Provider, Kind::Rough, Kind::Rough]),
+            drawn: Cell::new(0),
+            busy: Cell::new(0),
+            spans: Vec::new(),
+            troubled_until: start,
         }
     }
 
-    fn protocol(&self) -> Users<'_, MemoryDocuments, Database> {
+    /// The users as the components know them that face browsers and the ledger.
+    pub fn users(&self) -> Users<'_, MemoryDocuments, Ledger> {
         Users::new(&self.documents, &self.ledger, &self.policy, self.simulation)
     }
 
-    pub fn without_ledger(&self) -> Users<'_, MemoryDocuments, NoLedger> {
+    /// The users as the components know them that hold the provider's key.
+    pub fn users_without_ledger(&self) -> Users<'_, MemoryDocuments, NoLedger> {
         Users::new(&self.documents, &NoLedger, &self.policy, self.simulation)
     }
 
-    /// Does these at once, with so many calls of a thousand going wrong, and takes in what was stored.
-    pub fn at_once(&self, acts: &[(usize, Act)], per_mille: u64) {
-        let faults = [&self.documents.faults, &self.ledger.sql.faults];
-        let happened = || {
-            let stores: u32 = faults.iter().map(|faults| faults.happened.get()).sum();
-            stores + self.provider.happened.get()
-        };
-        let (before, began) = (happened(), self.simulation.now());
-        for faults in faults {
-            faults.per_mille.set(per_mille);
-        }
-        self.provider.per_mille.set(per_mille * 2);
-        let tasks = acts.iter().map(|(user, act)| {
-            self.simulation
-                .note(|| format!("== {} {act:?}", self.users[*user].id));
-            self.task(&self.users[*user], *act)
-        });
-        self.simulation.run(tasks);
-        for faults in faults {
-            faults.per_mille.set(0);
-        }
-        self.provider.per_mille.set(0);
-        let now = self.simulation.now();
-        self.rounds.borrow_mut().push((began, now));
-        if happened() > before {
-            self.troubles.borrow_mut().push(now);
-        }
-        self.observe();
+    pub fn now(&self) -> Timestamp {
+        self.simulation.now()
     }
 
-    fn task<'a>(&'a self, user: &'a User, act: Act) -> Task<'a, ()> {
-        Box::pin(async move {
-            let users = self.protocol();
-            let mark = users.fresh_mark();
-            match act {
-                Act::Start {
-                    takeover,
-                    awaits_call,
-                } => {
-                    self.drawn.set(self.drawn.get() + 1);
-                    let session = SessionId::new(Uuid::from_u128(self.drawn.get()));
-                    if awaits_call {
-                        self.awaiting.borrow_mut().push(session);
-                    }
-                    let wanted = SessionStart {
-                        session,
-                        topic: None,
-                        difficulty: None,
-                        takeover,
-                        awaits_call,
-                    };
-                    if let Ok(started) = users.start(&user.id, wanted, &mark).await {
-                        user.session.set(Some(started.session));
-                        user.alive.set(true);
-                        user.next_heartbeat
-                            .set(self.simulation.elapsed() + self.policy.heartbeat_interval);
-                    }
-                }
-                Act::Offer => self.offer(user).await,
-                Act::Heartbeat => {
-                    if let Some(session) = user.session.get() {
-                        let _ = users.heartbeat(&user.id, session, &mark).await;
-                    }
-                }
-                Act::End => {
-                    if let Some(session) = user.session.take() {
-                        user.alive.set(false);
-                        let reason = EndReason::UserEnded;
-                        let _ = users.end(&user.id, session, reason, &mark).await;
-                    }
-                }
-                Act::Plan(plan) => {
-                    let news = self.news(user, plan);
-                    let _ = plan_news::tell(&users, &news, &mark).await;
-                }
-                Act::Sweep => {
-                    let _ = sweep(&users, ORDER).await;
-                }
-                Act::HangUps => {
-                    let users = self.without_ledger();
-                    let hang_ups = HangUps {
-                        users: &users,
-                        accounts: &self.accounts,
-                    };
-                    let send = async |request| self.provider.send(request).await;
-                    let _ = hang_ups.run(TICK, send).await;
-                }
-            }
+    /// The rows of a query, none before there are tables.
+    pub fn rows(&self, sql: &str) -> Vec<String> {
+        rows(&self.ledger.sql.inner.connection, sql).unwrap_or_default()
+    }
+
+    /// That user's state as it is stored.
+    pub fn state(&self, person: &Person) -> Option<State> {
+        let documents = self.documents.documents.borrow();
+        let document = documents.get(&DocumentKey::from(&person.id))?;
+        Some(State::parse(document).expect("a state"))
+    }
+
+    /// When somebody is to look at that user's calls by the watch over calls.
+    pub fn watched(&self, person: &Person) -> Option<Timestamp> {
+        let users = self.users_without_ledger();
+        let all = self.aside(users.call_watch().all()).expect("documents");
+        let mine = all.into_iter().find(|watched| watched.user == person.id);
+        mine.map(|watched| watched.look.at)
+    }
+
+    /// Whether the watch over calls has anybody in it.
+    pub fn is_anybody_watched(&self) -> bool {
+        let documents = self.documents.documents.borrow();
+        documents.iter().any(|(key, document)| {
+            matches!(key, DocumentKey::Calls(_)) && !document.starts_with(br#"{"users":{}"#)
         })
     }
 
-    fn news(&self, user: &User, plan: &str) -> PlanNews {
-        PlanNews {
-            user: user.id.clone(),
-            command: Command::ChangePlan {
-                source: Source::Manual,
-                plan: self.policy.catalogue.find(plan).cloned(),
-                period: None,
-                ends_at: None,
-                customer: None,
-                reset_usage: false,
-                as_of: None,
-            },
-            as_of: None,
-            told: Vec::new(),
-            taken: Vec::new(),
-        }
+    /// When the next sweep can come by that user, or by anybody.
+    pub fn next_alarm(&self, person: Option<&Person>) -> Option<Timestamp> {
+        let whose = person.map_or(String::new(), |person| format!("AND id = '{}'", person.id));
+        let rows = self.rows(&format!(
+            "SELECT MIN(MAX(alarm_at, lease_until)) FROM users WHERE alarm_at IS NOT NULL {whose}"
+        ));
+        rows.first()?.parse().ok().map(Timestamp::from_unix_seconds)
     }
 
-    async fn offer(&self, user: &User) {
-        let (Some(session), Some(account)) = (user.session.get(), &self.accounts.openai) else {
-            return;
-        };
-        let users = self.without_ledger();
-        let sdp = format!("v=0\r\ns={session}\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\n");
-        let offer = Offer::parse(&sdp).expect("an offer");
-        let setup = CallSetup {
-            user: &user.id,
-            session,
-            account,
-            accounts: &self.accounts,
-            model: "gpt-realtime-2.1",
-            voice: None,
-            offer: &offer,
-        };
-        let send = async |request| self.provider.send(request).await;
-        let set_up = setup.run(&users, &users.fresh_mark(), send).await;
-        self.simulation.note(|| match &set_up {
-            Ok(set_up) => format!("call {}", set_up.opened.id),
-            Err(error) => format!("no call: {error}"),
-        });
-        if let Ok(set_up) = set_up {
-            self.provider.deliver(set_up.opened.id.as_str());
-        }
-    }
-
-    /// Time goes on, with the cron triggers and the heartbeats of pages that are there.
-    pub fn pass(&self, span: Duration) {
-        let end = self.simulation.elapsed() + span;
-        loop {
-            let now = self.simulation.elapsed();
-            let (at, acts) = self.next(now, end);
-            self.simulation.advance(at.saturating_sub(now));
-            if acts.is_empty() {
-                break;
-            }
-            self.at_once(&acts, 0);
-        }
-        self.provider.settle();
-    }
-
-    /// What happens next, and when.
-    fn next(&self, now: Duration, end: Duration) -> (Duration, Vec<(usize, Act)>) {
-        let mut at = end;
-        let mut acts = Vec::new();
-        let mut consider = |when: Duration, act: (usize, Act)| {
-            if when < at {
-                at = when;
-                acts.clear();
-            }
-            if when == at && when < end {
-                acts.push(act);
-            }
-        };
-        for (number, user) in self.users.iter().enumerate() {
-            if user.alive.get() {
-                let due = user.next_heartbeat.get().max(now);
-                consider(due, (number, Act::Heartbeat));
-            }
-        }
-        if self.is_up.get() {
-            if let Some(due) = self.next_look(now) {
-                consider(due, (0, Act::HangUps));
-            }
-            if let Some(due) = self.next_alarm(now) {
-                consider(due, (0, Act::Sweep));
-            }
-        }
-        for (user, act) in &acts {
-            if let Act::Heartbeat = act {
-                let user = &self.users[*user];
-                user.next_heartbeat.set(at + self.policy.heartbeat_interval);
-            }
-        }
-        (at, acts)
-    }
-
-    /// The tick of the trigger that has something to do.
-    fn next_look(&self, now: Duration) -> Option<Duration> {
-        let due = self.watched().into_iter().min()?;
-        let wait = due.since(self.simulation.now()).saturating_sub(TICK);
-        Some(next_multiple(
-            now.max(self.simulation.elapsed() + wait),
-            TICK,
-        ))
-    }
-
-    /// When users are to be looked at. To peek takes no time.
-    pub fn watched(&self) -> Vec<Timestamp> {
-        let documents = self.documents.documents.borrow();
-        let watch = documents
-            .iter()
-            .filter(|(key, _)| matches!(key, DocumentKey::Calls(_)));
-        let looks = watch.flat_map(|(_, document)| {
-            let document: Value = serde_json::from_slice(document).expect("JSON");
-            let users = document["users"].as_object().cloned().unwrap_or_default();
-            users.into_iter().map(|(_, look)| look["at"].as_i64())
-        });
-        looks
-            .map(|at| Timestamp::from_unix_millis(at.expect("an instant")))
-            .collect()
-    }
-
-    /// The tick of the sweep's trigger that has something to do.
-    fn next_alarm(&self, now: Duration) -> Option<Duration> {
-        let sql = "SELECT MIN(MAX(alarm_at, COALESCE(lease_until, 0))) FROM users WHERE alarm_at IS NOT NULL";
-        // Before there are tables nobody has an alarm.
-        let due = rows(&self.ledger.sql.inner.connection, sql).ok()?;
-        let due = Timestamp::from_unix_seconds(due.first()?.parse().ok()?);
-        let wait = due.since(self.simulation.now());
-        Some(next_multiple(now + wait, SWEEPS_APART))
-    }
-
-    /// From when on the triggers fire that could have fired at `at`.
-    pub fn next_trigger(&self, at: Timestamp) -> Timestamp {
-        let rounds = self.rounds.borrow();
-        let during = rounds
-            .iter()
-            .filter(|(from, to)| (*from..=*to).contains(&at));
-        during.map(|(_, to)| *to).max().unwrap_or(at)
-    }
-
-    /// Takes in what was stored since the last time.
-    fn observe(&self) {
-        for (_, document) in self.documents.stored.take() {
-            let Ok(state) = State::parse(&document) else {
-                // The watch over calls.
-                continue;
-            };
-            let mut ended = self.ended.borrow_mut();
-            for session in state.ended.iter() {
-                ended.entry(session.id).or_insert_with(|| session.clone());
-            }
-        }
-    }
-
-    pub fn state(&self, user: &User) -> Option<State> {
-        let documents = self.documents.documents.borrow();
-        let document = documents.get(&(&user.id).into())?;
-        Some(State::parse(document).expect("a state"))
+    /// Does something in no time, and with no faults.
+    pub fn aside<T>(&self, work: impl Future<Output = T>) -> T {
+        let latency = self.simulation.latency_millis_max.replace(0);
+        let done = block_on(work);
+        self.simulation.latency_millis_max.set(latency);
+        done
     }
 }
 
-/// The next multiple after `now`.
-fn next_multiple(now: Duration, of: Duration) -> Duration {
-    let millis = now.as_millis() / of.as_millis() + 1;
-    of * u32::try_from(millis).expect("a short story")
+fn accounts() -> Accounts {
+    let account = |variables: &'static Variables| {
+        let account = variables.account(Values {
+            key: Some(KEY),
+            models: Some("m-1"),
+            ..Values::default()
+        });
+        account.expect("valid")
+    };
+    Accounts {
+        openai: account(&OPENAI),
+        openai_live: account(&OPENAI_LIVE),
+        gemini: None,
+    }
 }
