@@ -1,7 +1,7 @@
 //! What components ask of a user's state, each call with the answer that it has.
 
 use talktime_usage::{
-    Call, CallId, Command, EndReason, Heard, MintLimits, Minted, Refusal, SessionId, SessionStart,
+    Call, CallId, Command, EndReason, Heard, MintLimits, Minted, Refusal, RingingCall, SessionId, SessionStart,
     Started, State, Stopped, Timestamp, UserId,
 };
 
@@ -73,23 +73,29 @@ impl<D: Documents, L: Ledger> Users<'_, D, L> {
         Ok(self.apply(user, &command, &mark).await?.reply.try_into()?)
     }
 
-    /// Takes a place among the user's mints for a call of that session, and keeps others from offering one meanwhile. Gives
-    /// the calls that are open too: they are to be hung up before. Somebody will look what became of the offer at
-    /// `look_at`, even if whoever sends it dies.
+    /// Takes a place among the user's mints for a call of that session, `ringing` if it has come in, and keeps others from
+    /// offering one meanwhile. Gives the other calls that are open too: they are to be hung up before. Somebody will look
+    /// what became of the offer at `look_at`, even if whoever sends it dies.
     pub async fn offer_call(
         &self,
         user: &UserId,
         session: SessionId,
+        ringing: Option<RingingCall>,
         limits: MintLimits,
         look_at: Timestamp,
         mark: &WriteMark,
     ) -> Result<(Minted, Vec<Call>), ApplyError> {
-        let command = Command::OfferCall { session, limits };
+        let is_other = |call: &Call| ringing.as_ref().is_none_or(|ringing| ringing.id != call.id);
+        let command = Command::OfferCall {
+            session,
+            ringing: ringing.clone(),
+            limits,
+        };
         let applied = self.apply(user, &command, mark).await?;
         self.call_watch().expect(user, look_at).await?;
         let open = applied.state.map_or_else(Vec::new, |state| {
-            let calls = state.calls.iter();
-            calls.cloned().collect()
+            let others = state.calls.iter().filter(|call| is_other(call));
+            others.cloned().collect()
         });
         Ok((applied.reply.try_into()?, open))
     }

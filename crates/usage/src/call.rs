@@ -88,12 +88,25 @@ impl Call {
     }
 }
 
+/// A call that has come in, and that nobody has taken yet.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RingingCall {
+    /// Who carries it.
+    pub provider: CallProvider,
+    /// The provider's id of it.
+    pub id: CallId,
+}
+
 /// A call is about to be offered to the provider for that session: this takes a place among the user's mints, and keeps others
 /// from offering one meanwhile, so that no two are ever open. It is no sign of life and costs nothing: the provider may
 /// refuse.
+///
+/// The id of a call that comes in, `ringing`, is known before its provider is told to take it, and once it is taken
+/// somebody talks. So it is kept from now on, as one to be hung up unless it is opened in time.
 pub(crate) fn offer(
     next: &mut State,
     session: SessionId,
+    ringing: Option<&RingingCall>,
     limits: MintLimits,
     now: Timestamp,
     policy: &Policy,
@@ -114,6 +127,11 @@ pub(crate) fn offer(
         .reserve(now, limits)
         .map_err(|retry_after| Refusal::TooManyMints { retry_after })?;
     next.offered = Some(now);
+    if let Some(RingingCall { provider, id }) = ringing {
+        next.calls.retain(|known| known.id != *id);
+        let call = Call::new(*provider, id.clone(), session, now);
+        next.calls.push(call.given_up());
+    }
     Ok(minted)
 }
 
@@ -166,6 +184,12 @@ impl State {
             .iter()
             .any(|call| call.session == session && !call.unwanted)
     }
+
+    /// Until when the provider is being told to take that call.
+    fn is_being_taken(&self, call: &Call) -> Option<Timestamp> {
+        let is_ringing = call.unwanted && self.offered == Some(call.opened_at);
+        is_ringing.then(|| call.opened_at.plus(OFFER_MAX))
+    }
 }
 
 /// The calls that are to be hung up at `now`: those of sessions that are over, and those that a later call has replaced.
@@ -184,6 +208,7 @@ pub fn calls_to_hang_up(state: &State, now: Timestamp, policy: &Policy) -> Vec<C
         .rfind(|call| running == Some(call.session) && !call.unwanted)
         .map(|call| &call.id);
     let unwanted = state.calls.iter().filter(|call| Some(&call.id) != wanted);
+    let unwanted = unwanted.filter(|call| state.is_being_taken(call).is_none_or(|until| until <= now));
     unwanted.cloned().collect()
 }
 
@@ -199,6 +224,7 @@ pub fn next_look_at_calls(state: &State, now: Timestamp, policy: &Policy) -> Opt
     }
     let mut present = state.clone();
     settle(&mut present, state.time(now), policy);
-    let session = present.session.as_ref();
-    Some(session.map_or(now, |session| ending(&present, session, policy).due))
+    let taken = state.calls.iter().filter_map(|call| state.is_being_taken(call));
+    let ended = present.session.as_ref().map(|session| ending(&present, session, policy).due);
+    taken.chain(ended).min().or(Some(now))
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::alarm::Alarm;
-use crate::call::Call;
+use crate::call::{Call, RingingCall};
 use crate::event_order::EventOrder;
 use crate::grant::{Roster, Source};
 use crate::ids::{CallId, CustomerId, SessionId, SubscriptionId};
@@ -49,6 +49,8 @@ pub enum Command {
     OfferCall {
         /// The session that it is for.
         session: SessionId,
+        /// The call that has come in and is to be taken; a browser's has no id yet.
+        ringing: Option<RingingCall>,
         /// The bounds on mints.
         limits: MintLimits,
     },

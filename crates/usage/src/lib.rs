@@ -39,7 +39,7 @@ mod sweep;
 mod time;
 
 pub use alarm::{ARCHIVE_SPREAD, Alarm, next_alarm};
-pub use call::{Call, CallProvider, calls_to_hang_up, next_look_at_calls};
+pub use call::{Call, CallProvider, RingingCall, calls_to_hang_up, next_look_at_calls};
 pub use command::{
     Command, Heard, Minted, OtherReply, PlanOutcome, Refusal, Reply, SessionStart, Started, Stopped,
 };

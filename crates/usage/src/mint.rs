@@ -31,7 +31,11 @@ pub(crate) fn step(
             next.offered.take_if(|offered| offered == mint);
             return Some(Ok(Reply::GivenBack));
         }
-        Command::OfferCall { session, limits } => call::offer(next, *session, *limits, now, policy),
+        Command::OfferCall {
+            session,
+            ringing,
+            limits,
+        } => call::offer(next, *session, ringing.as_ref(), *limits, now, policy),
         Command::OpenCall { call, offered } => {
             let opened = call::open(next, call, *offered, now, policy);
             return Some(Ok(Reply::Opened(opened)));

@@ -63,7 +63,7 @@ impl CallSetup<'_> {
         let user = self.user;
         let look_at = users.environment.now().plus(LOOK_AFTER);
         let (offered, open) = users
-            .offer_call(user, self.session, MINT_LIMITS, look_at, mark)
+            .offer_call(user, self.session, None, MINT_LIMITS, look_at, mark)
             .await?;
         let set_up = self.replace(users, open, offered.at, &send).await;
         if set_up.is_err() {

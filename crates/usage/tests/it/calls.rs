@@ -1,6 +1,8 @@
 //! Calls at a voice provider: what is billed of them, and when they are to be hung up.
 
-use talktime_usage::{CallId, Command, Refusal, Reply, Seconds, next_look_at_calls};
+use talktime_usage::{
+    Call, CallId, CallProvider, Command, Refusal, Reply, Seconds, next_look_at_calls,
+};
 
 use crate::scene::Scene;
 use crate::scene::play::{check, check_with};
@@ -239,4 +241,51 @@ fn one_call_of_a_user_is_offered_at_a_time() {
     assert_eq!(scene.answer_at("1:01", lost), Err(Refusal::NoActiveSession));
     assert!(scene.to_hang_up_at("1:01").contains(&"call-3".to_owned()));
     scene.answer_at("1:01", next).expect("opened");
+}
+
+#[test]
+fn a_call_that_is_being_taken_is_hung_up_unless_it_is_opened() {
+    let open = |scene: &mut Scene, time: &str, offered| {
+        let id = CallId::parse("rtc-1").expect("an id");
+        let call = Call::new(CallProvider::OpenAi, id, scene.session, scene.when(time));
+        scene.apply(&Command::OpenCall { call, offered }, scene.when(time))
+    };
+    let look = |scene: &Scene, time: &str| {
+        let state = scene.state.as_ref().expect("a user");
+        next_look_at_calls(state, scene.when(time), &scene.policy)
+    };
+    // Whoever takes it dies.
+    let mut scene = Scene::new();
+    scene.play("0:00 dial");
+    scene.take_at("0:10", "rtc-1").expect("offered");
+    assert_eq!(scene.to_hang_up_at("0:39.999"), Vec::<String>::new());
+    assert_eq!(look(&scene, "0:11"), Some(scene.when("0:40")));
+    assert_eq!(scene.to_hang_up_at("0:40"), ["rtc-1"]);
+    scene.play("0:50 sweep");
+    assert_eq!(scene.status_at("0:50").minutes_used.get(), 0);
+
+    // It is taken, and billed from then on.
+    let mut scene = Scene::new();
+    scene.play("0:00 dial");
+    let offered = scene.take_at("0:10", "rtc-1").expect("offered").at;
+    assert!(matches!(open(&mut scene, "0:12", offered), Ok(Reply::Opened(Ok(_)))));
+    assert_eq!(scene.to_hang_up_at("0:50"), Vec::<String>::new());
+    scene.play("1:12 end");
+    assert_eq!(scene.to_hang_up_at("1:12"), ["rtc-1"]);
+    assert_eq!(scene.ledger.sessions_told(), ["user_ended 1:00 1"]);
+
+    // The session ends, or nobody is there to take it: it is hung up at once.
+    let mut scene = Scene::new();
+    scene.play("0:00 dial");
+    let offered = scene.take_at("0:10", "rtc-1").expect("offered").at;
+    scene.play("0:11 end");
+    assert!(matches!(open(&mut scene, "0:12", offered), Ok(Reply::Opened(Err(_)))));
+    assert_eq!(scene.to_hang_up_at("0:12"), ["rtc-1"]);
+    let mut scene = Scene::new();
+    scene.play("0:00 dial");
+    let offered = scene.take_at("0:10", "rtc-1").expect("offered").at;
+    let failed = Command::MintFailed { mint: offered };
+    assert_eq!(scene.apply(&failed, scene.when("0:12")), Ok(Reply::GivenBack));
+    assert_eq!(scene.to_hang_up_at("0:12"), ["rtc-1"]);
+    assert_eq!(look(&scene, "0:12"), Some(scene.when("0:12")));
 }

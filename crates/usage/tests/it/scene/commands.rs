@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use talktime_usage::{
-    Call, CallId, CallProvider, Command, EndReason, Heard, Minted, Period, PlanOutcome, Refusal,
+    Call, CallId, CallProvider, Command, EndReason, Heard, Minted, Period, PlanOutcome, Refusal, RingingCall,
     Reply, Roster, RosterEntry, SessionId, SessionStart, Started, Stopped, Timestamp,
     calls_to_hang_up, rows_to_write,
 };
@@ -112,8 +112,24 @@ impl Scene {
 
     /// A call is offered to the provider.
     pub fn offer_at(&mut self, time: &str) -> Result<Minted, Refusal> {
+        self.offer_or_take_at(time, None)
+    }
+
+    /// The provider is about to be told to take that call.
+    pub fn take_at(&mut self, time: &str, id: &str) -> Result<Minted, Refusal> {
+        let id = CallId::parse(id).expect("an id");
+        let provider = CallProvider::OpenAi;
+        self.offer_or_take_at(time, Some(RingingCall { provider, id }))
+    }
+
+    fn offer_or_take_at(
+        &mut self,
+        time: &str,
+        ringing: Option<RingingCall>,
+    ) -> Result<Minted, Refusal> {
         let offer = Command::OfferCall {
             session: self.session,
+            ringing,
             limits: MINT_LIMITS,
         };
         match self.apply(&offer, self.when(time))? {
