@@ -5,7 +5,7 @@ use talktime_polar::decision::subject::asked_about;
 use talktime_polar::decision::{Action, Arrival, Decision, Rules, decide};
 use talktime_polar::event::Event;
 use talktime_polar::record::Record;
-use talktime_polar::signature::Delivery;
+use talktime_webhook::Delivery;
 use talktime_spin::{HOST, KeyValue, Ledger, Settings};
 use talktime_store::delivery::{Delivered, Effect, KnownBy, deliver};
 use talktime_store::webhook_events::WebhookEvent;

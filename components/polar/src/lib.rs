@@ -7,14 +7,14 @@ mod carry_out;
 
 use spin_sdk::http::IntoResponse;
 use talktime_http::Verb::Post;
-use talktime_http::{Answer, Code, Problem, Request, Service};
+use talktime_http::{Answer, Problem, Request, Service, webhook_keys};
 use talktime_polar::event::Event;
 use talktime_polar::products::{PastDue, Products};
 use talktime_polar::record::Record;
-use talktime_polar::signature::{Headers, Keys, Refused};
-use talktime_spin::{Misconfigured, Once, check_secret, now, parsed, variable};
+use talktime_spin::{Misconfigured, Once, now, parsed, variable};
 use talktime_store::delivery::{Delivered, Effect, KnownBy, deliver};
 use talktime_usage::{Catalogue, EventOutcome};
+use talktime_webhook::Keys;
 use talktime_wire::webhook::{WebhookAnswer, WebhookOutcome};
 
 /// The most bytes that an event may have. The provider lets its users put about 100 KiB into one, as metadata.
@@ -36,30 +36,16 @@ pub async fn handle(request: spin_sdk::http::Request) -> impl IntoResponse {
 
 async fn answer((): (), request: Request) -> Result<Answer, Problem> {
     let received_at = now();
-    let headers = request.headers().clone();
-    let header = |name| headers.get(name)?.to_str().ok();
-    // Whoever cannot be the provider is not waited for.
-    let claim = KEYS
-        .get(read_keys)
-        .await?
-        .examine(
-            Headers {
-                id: header("webhook-id"),
-                timestamp: header("webhook-timestamp"),
-                signature: header("webhook-signature"),
-            },
-            received_at,
-        )
-        .map_err(unsigned)?;
-    let body = request.bytes_up_to(BODY_BYTES_MAX).await?;
-    let delivery = claim.verify(&body).map_err(unsigned)?;
+    let keys = KEYS.get(async || webhook_keys(SECRET).await).await?;
+    let signed = request.signed(keys, received_at, BODY_BYTES_MAX).await?;
+    let (delivery, body) = (signed.delivery(), &signed.body);
     let ledger = talktime_spin::ledger();
-    let delivered = match Event::parse(&body) {
+    let delivered = match Event::parse(body) {
         Ok(event) => carry_out::carry_out(&ledger, &event, delivery, received_at).await?,
         // Sent again, it would be the same, and ten failures in a row disable the endpoint for all users.
         Err(error) => {
             eprintln!("webhook {} failed: {error}", delivery.id);
-            let record = Record::unreadable(error, &body);
+            let record = Record::unreadable(error, body);
             let row = carry_out::row(delivery.id, record, None, EventOutcome::Failed, received_at);
             let failed = async || Ok::<_, Problem>((row, Effect::Nothing));
             deliver(&ledger, delivery.id, KnownBy::State, received_at, failed).await?
@@ -79,24 +65,6 @@ fn told(delivered: Delivered) -> WebhookOutcome {
         Delivered::Now(EventOutcome::Failed) => WebhookOutcome::Failed,
         Delivered::Before(_) => WebhookOutcome::Duplicate,
     }
-}
-
-/// One sentence for all: who forges a webhook is not told how far they got.
-fn unsigned(why: Refused) -> Problem {
-    Problem::new(
-        Code::Unauthorized,
-        "The webhook is not signed with this service's secret",
-    )
-    .internal_message(why)
-}
-
-async fn read_keys() -> Result<Keys, Misconfigured> {
-    let secret = variable(SECRET).await?;
-    let keys = Keys::of(secret.as_deref()).map_err(|error| Misconfigured::new(SECRET, error))?;
-    if let Some(secret) = &secret {
-        check_secret(SECRET, secret)?;
-    }
-    Ok(keys)
 }
 
 async fn read_billing(catalogue: &Catalogue) -> Result<(Products, PastDue), Misconfigured> {

@@ -23,6 +23,7 @@ mod request;
 mod response;
 mod routes;
 mod service;
+mod signed;
 
 pub use answer::Answer;
 pub use call::{Call, InternalCall, InternalRequest};
@@ -33,4 +34,5 @@ pub use request::Request;
 pub use response::{Response, in_one_write, respond};
 pub use routes::Verb;
 pub use service::Service;
+pub use signed::{Signed, webhook_keys};
 pub use talktime_wire::problem::Code;

@@ -12,7 +12,7 @@ use talktime_usage::{
 
 use crate::event::{Event, Subject, Subscription};
 use crate::products::{PastDue, Products};
-use crate::signature::Delivery;
+use talktime_webhook::Delivery;
 use subject::subscriber;
 
 /// What decisions depend on besides the event.

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use talktime_polar::decision::{Action, Arrival, Rules, decide};
 use talktime_polar::event::Event;
 use talktime_polar::products::{PastDue, Products};
-use talktime_polar::signature::Delivery;
+use talktime_webhook::Delivery;
 use talktime_usage::{Catalogue, Command, Timestamp};
 
 /// A fixture's name without `.json`, and what becomes of it.

@@ -1,4 +1,5 @@
-//! Standard Webhooks signatures: whether a delivery is the billing provider's, untouched and recent.
+//! Standard Webhooks signatures, <https://www.standardwebhooks.com>: whether a delivery is its sender's, untouched and recent.
+//! The billing provider signs so, and the voice provider.
 //!
 //! The `standardwebhooks` crate reads the clock by itself, so a test could not pin it; the rule is small enough to stand
 //! here on the HMAC crates.
@@ -56,7 +57,7 @@ pub struct Delivery<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
     /// Nobody can be genuine.
-    #[error("polar_webhook_secret is not set, so no webhook is accepted")]
+    #[error("its secret is not set, so no webhook is accepted")]
     NoSecret,
     /// A header is not there.
     #[error("the header {0} is missing")]

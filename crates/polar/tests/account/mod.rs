@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use talktime_polar::decision::{Action, Arrival, Rules, decide};
 use talktime_polar::event::Event;
 use talktime_polar::products::{PastDue, Products};
-use talktime_polar::signature::Delivery;
+use talktime_webhook::Delivery;
 use talktime_usage::{
     Command, Context, EndReason, Policy, Repeat, SessionId, SessionStart, State, Step, Timestamp,
     UserId, WriteId, status, step,
