@@ -5,12 +5,12 @@ use talktime_polar::decision::subject::asked_about;
 use talktime_polar::decision::{Action, Arrival, Decision, Rules, decide};
 use talktime_polar::event::Event;
 use talktime_polar::record::Record;
-use talktime_webhook::Delivery;
 use talktime_spin::{HOST, KeyValue, Ledger, Settings};
 use talktime_store::delivery::{Delivered, Effect, KnownBy, deliver};
 use talktime_store::webhook_events::WebhookEvent;
 use talktime_store::{ApplyError, StoreError, Users, plan_news, pseudonym, subscriptions};
 use talktime_usage::{EventOutcome, Policy, Timestamp, UserId};
+use talktime_webhook::Delivery;
 
 use crate::{BILLING, read_billing};
 

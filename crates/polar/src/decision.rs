@@ -12,8 +12,8 @@ use talktime_usage::{
 
 use crate::event::{Event, Subject, Subscription};
 use crate::products::{PastDue, Products};
-use talktime_webhook::Delivery;
 use subject::subscriber;
+use talktime_webhook::Delivery;
 
 /// What decisions depend on besides the event.
 #[derive(Clone, Copy, Debug)]

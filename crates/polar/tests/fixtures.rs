@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use talktime_polar::decision::{Action, Arrival, Rules, decide};
 use talktime_polar::event::Event;
 use talktime_polar::products::{PastDue, Products};
-use talktime_webhook::Delivery;
 use talktime_usage::{Catalogue, Command, Timestamp};
+use talktime_webhook::Delivery;
 
 /// A fixture's name without `.json`, and what becomes of it.
 const EXPECTED: [(&str, &str); 23] = [

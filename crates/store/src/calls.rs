@@ -1,8 +1,8 @@
 //! What components ask of a user's state, each call with the answer that it has.
 
 use talktime_usage::{
-    Call, CallId, Command, EndReason, Heard, MintLimits, Minted, Refusal, RingingCall, SessionId, SessionStart,
-    Started, State, Stopped, Timestamp, UserId,
+    Call, CallId, Command, EndReason, Heard, MintLimits, Minted, Refusal, RingingCall, SessionId,
+    SessionStart, Started, State, Stopped, Timestamp, UserId,
 };
 
 use crate::documents::Documents;

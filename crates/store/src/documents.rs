@@ -1,8 +1,9 @@
-//! The first of the two interfaces: documents with compare-and-swap, one for each user, and some of whose calls are open.
+//! The first of the two interfaces: documents with compare-and-swap, one for each user, one for each phone number that is
+//! known, and some of whose calls are open.
 
 use std::fmt;
 
-use talktime_usage::UserId;
+use talktime_usage::{PhoneNumber, UserId};
 
 use crate::error::StoreError;
 
@@ -22,6 +23,8 @@ pub enum DocumentKey {
     User(UserId),
     /// A part of the [watch](crate::call_watch) over open calls.
     Calls(u8),
+    /// Whose a phone number is.
+    Phone(PhoneNumber),
 }
 
 impl From<&UserId> for DocumentKey {
@@ -36,6 +39,7 @@ impl fmt::Display for DocumentKey {
         match self {
             Self::User(user) => write!(f, "user:{user}"),
             Self::Calls(shard) => write!(f, "calls:{shard}"),
+            Self::Phone(number) => write!(f, "phone:{number}"),
         }
     }
 }

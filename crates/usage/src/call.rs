@@ -185,6 +185,13 @@ impl State {
             .any(|call| call.session == session && !call.unwanted)
     }
 
+    /// Whether that call was opened, and is not known to be over.
+    #[must_use]
+    pub fn has_open_call(&self, id: &CallId) -> bool {
+        let mut calls = self.calls.iter();
+        calls.any(|call| call.id == *id && !call.unwanted)
+    }
+
     /// Until when the provider is being told to take that call.
     fn is_being_taken(&self, call: &Call) -> Option<Timestamp> {
         let is_ringing = call.unwanted && self.offered == Some(call.opened_at);
@@ -208,7 +215,8 @@ pub fn calls_to_hang_up(state: &State, now: Timestamp, policy: &Policy) -> Vec<C
         .rfind(|call| running == Some(call.session) && !call.unwanted)
         .map(|call| &call.id);
     let unwanted = state.calls.iter().filter(|call| Some(&call.id) != wanted);
-    let unwanted = unwanted.filter(|call| state.is_being_taken(call).is_none_or(|until| until <= now));
+    let unwanted =
+        unwanted.filter(|call| state.is_being_taken(call).is_none_or(|until| until <= now));
     unwanted.cloned().collect()
 }
 
@@ -224,7 +232,13 @@ pub fn next_look_at_calls(state: &State, now: Timestamp, policy: &Policy) -> Opt
     }
     let mut present = state.clone();
     settle(&mut present, state.time(now), policy);
-    let taken = state.calls.iter().filter_map(|call| state.is_being_taken(call));
-    let ended = present.session.as_ref().map(|session| ending(&present, session, policy).due);
+    let taken = state
+        .calls
+        .iter()
+        .filter_map(|call| state.is_being_taken(call));
+    let ended = present
+        .session
+        .as_ref()
+        .map(|session| ending(&present, session, policy).due);
     taken.chain(ended).min().or(Some(now))
 }

@@ -1,4 +1,4 @@
-//! Names of users, sessions, subscriptions and writes, checked once where they enter.
+//! Names of users, sessions, subscriptions, phones and writes, checked once where they enter.
 
 use std::fmt;
 
@@ -23,6 +23,9 @@ pub enum IdError {
     /// A session id is a UUID.
     #[error("must be a session id that start gave")]
     NotASession,
+    /// A phone number is `+`, the country's code and the number.
+    #[error("must be a phone number such as +14155550123")]
+    NotAPhoneNumber,
 }
 
 /// The characters of an opaque id: those of UUIDs, e-mail addresses, and the `provider|id` and `urn:x:y` forms of
@@ -138,6 +141,48 @@ impl WriteId {
     }
 }
 
+/// A phone number with its country's code, as ITU-T E.164 has it: `+` and up to 15 digits.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct PhoneNumber(String);
+
+impl PhoneNumber {
+    /// Checks a text from outside. What people put between digits, RFC 3966's visual separators and spaces, is left out.
+    ///
+    /// # Errors
+    /// When it is no such number.
+    pub fn parse(text: &str) -> Result<Self, IdError> {
+        let is_separator = |character| matches!(character, '-' | '.' | '(' | ')' | ' ');
+        let number: String = text.chars().filter(|c| !is_separator(*c)).collect();
+        let digits = number.strip_prefix('+').ok_or(IdError::NotAPhoneNumber)?;
+        let is_number = (7..=15).contains(&digits.len())
+            && digits.bytes().all(|byte| byte.is_ascii_digit())
+            && !digits.starts_with('0');
+        is_number
+            .then_some(Self(number))
+            .ok_or(IdError::NotAPhoneNumber)
+    }
+}
+
+impl TryFrom<String> for PhoneNumber {
+    type Error = IdError;
+    fn try_from(text: String) -> Result<Self, IdError> {
+        Self::parse(&text)
+    }
+}
+
+impl From<PhoneNumber> for String {
+    fn from(number: PhoneNumber) -> Self {
+        number.0
+    }
+}
+
+impl fmt::Display for PhoneNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 /// The id of a voice session, a UUID that whoever starts the session draws.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -170,6 +215,27 @@ impl fmt::Display for SessionId {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_phone_number_has_its_countrys_code() {
+        let check = |text: &str, expected: Option<&str>| {
+            let number = PhoneNumber::parse(text).ok();
+            let number = number.as_ref().map(ToString::to_string);
+            assert_eq!(number.as_deref(), expected, "{text:?}");
+        };
+        check("+14155550123", Some("+14155550123"));
+        check("+1 (415) 555-0123", Some("+14155550123"));
+        check("+49.30.1234567", Some("+49301234567"));
+        check("+999999999999999", Some("+999999999999999"));
+        check("+9999999999999999", None);
+        check("14155550123", None);
+        check("0049301234567", None);
+        check("+0301234567", None);
+        check("+1415555012a", None);
+        check("+٣٤٥٦٧٨٩٠", None);
+        check("anonymous", None);
+        check("", None);
+    }
 
     #[test]
     fn user_ids_hold_only_safe_characters() {

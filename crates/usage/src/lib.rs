@@ -46,7 +46,8 @@ pub use command::{
 pub use event_order::EventOrder;
 pub use grant::{Roster, RosterEntry, Source};
 pub use ids::{
-    CallId, CustomerId, Fingerprint, IdError, SessionId, SubscriptionId, UserId, WriteId,
+    CallId, CustomerId, Fingerprint, IdError, PhoneNumber, SessionId, SubscriptionId, UserId,
+    WriteId,
 };
 pub use ledger::{LedgerWrite, PeriodRow, SessionEnd, SessionRow};
 pub use mints::MintLimits;

@@ -9,7 +9,8 @@ use talktime_wire::call::CallProvider;
 
 use crate::accounts::Account;
 use crate::failure::Failure;
-use crate::openai::{self, live};
+use crate::incoming::SipStatus;
+use crate::openai::{self, live, phone};
 use crate::sdp::Offer;
 
 /// Whose call it is, in words that tell the provider nothing else: so it can turn away one user instead of the operator.
@@ -76,6 +77,28 @@ pub fn hang_up(account: &Account, id: &CallId) -> Option<http::Request<Bytes>> {
         .ok()
 }
 
+/// The request that takes a call which has come in; `None` where the account takes none.
+pub fn accept(
+    account: &Account,
+    id: &CallId,
+    model: &str,
+    instructions: Option<&str>,
+    safety_identifier: &str,
+) -> Option<http::Request<Bytes>> {
+    let to = incoming(account, id, "accept")?.header(SAFETY_IDENTIFIER, safety_identifier);
+    phone::accept(to, model, instructions)
+}
+
+/// The request that turns such a call away; `None` where the account takes none.
+pub fn reject(account: &Account, id: &CallId, why: SipStatus) -> Option<http::Request<Bytes>> {
+    phone::reject(incoming(account, id, "reject")?, why.code())
+}
+
+fn incoming(account: &Account, id: &CallId, action: &str) -> Option<request::Builder> {
+    let takes_calls = account.call_provider()? == CallProvider::OpenAi;
+    takes_calls.then(|| post(account, &format!("{}/{id}/{action}", openai::calls::PATH)))
+}
+
 /// Whether a call is over by what came of hanging up: the provider has ended it, or knows it no longer.
 pub fn is_over(outcome: &Result<http::Response<Bytes>, Failure>) -> bool {
     let status = match outcome {
@@ -98,7 +121,7 @@ fn json(answer: &http::Response<Bytes>) -> Option<Value> {
 }
 
 /// An id that can stand in a path as it is. All that ids are made of can (RFC 3986, section 3.3) but for this one.
-fn id(text: &str) -> Option<CallId> {
+pub(crate) fn id(text: &str) -> Option<CallId> {
     let id = CallId::parse(text).ok()?;
     (!text.contains('|')).then_some(id)
 }

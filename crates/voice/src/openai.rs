@@ -3,6 +3,7 @@
 pub(crate) mod calls;
 pub mod client_secrets;
 pub(crate) mod live;
+pub(crate) mod phone;
 
 use http::HeaderName;
 use http::header::AUTHORIZATION;

@@ -4,11 +4,11 @@ use serde_json::{Value, json};
 use talktime_polar::decision::{Action, Arrival, Rules, decide};
 use talktime_polar::event::Event;
 use talktime_polar::products::{PastDue, Products};
-use talktime_webhook::Delivery;
 use talktime_usage::{
     Command, Context, EndReason, Policy, Repeat, SessionId, SessionStart, State, Step, Timestamp,
     UserId, WriteId, status, step,
 };
+use talktime_webhook::Delivery;
 use uuid::Uuid;
 
 pub const PRO: &str = "9d0d0000-0000-4000-8000-000000000003";

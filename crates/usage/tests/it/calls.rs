@@ -268,7 +268,10 @@ fn a_call_that_is_being_taken_is_hung_up_unless_it_is_opened() {
     let mut scene = Scene::new();
     scene.play("0:00 dial");
     let offered = scene.take_at("0:10", "rtc-1").expect("offered").at;
-    assert!(matches!(open(&mut scene, "0:12", offered), Ok(Reply::Opened(Ok(_)))));
+    assert!(matches!(
+        open(&mut scene, "0:12", offered),
+        Ok(Reply::Opened(Ok(_)))
+    ));
     assert_eq!(scene.to_hang_up_at("0:50"), Vec::<String>::new());
     scene.play("1:12 end");
     assert_eq!(scene.to_hang_up_at("1:12"), ["rtc-1"]);
@@ -279,13 +282,19 @@ fn a_call_that_is_being_taken_is_hung_up_unless_it_is_opened() {
     scene.play("0:00 dial");
     let offered = scene.take_at("0:10", "rtc-1").expect("offered").at;
     scene.play("0:11 end");
-    assert!(matches!(open(&mut scene, "0:12", offered), Ok(Reply::Opened(Err(_)))));
+    assert!(matches!(
+        open(&mut scene, "0:12", offered),
+        Ok(Reply::Opened(Err(_)))
+    ));
     assert_eq!(scene.to_hang_up_at("0:12"), ["rtc-1"]);
     let mut scene = Scene::new();
     scene.play("0:00 dial");
     let offered = scene.take_at("0:10", "rtc-1").expect("offered").at;
     let failed = Command::MintFailed { mint: offered };
-    assert_eq!(scene.apply(&failed, scene.when("0:12")), Ok(Reply::GivenBack));
+    assert_eq!(
+        scene.apply(&failed, scene.when("0:12")),
+        Ok(Reply::GivenBack)
+    );
     assert_eq!(scene.to_hang_up_at("0:12"), ["rtc-1"]);
     assert_eq!(look(&scene, "0:12"), Some(scene.when("0:12")));
 }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use talktime_usage::{
-    Call, CallId, CallProvider, Command, EndReason, Heard, Minted, Period, PlanOutcome, Refusal, RingingCall,
-    Reply, Roster, RosterEntry, SessionId, SessionStart, Started, Stopped, Timestamp,
+    Call, CallId, CallProvider, Command, EndReason, Heard, Minted, Period, PlanOutcome, Refusal,
+    Reply, RingingCall, Roster, RosterEntry, SessionId, SessionStart, Started, Stopped, Timestamp,
     calls_to_hang_up, rows_to_write,
 };
 

@@ -1,0 +1,109 @@
+//! A call that comes in is taken, for a session that was started for it.
+//!
+//! Its id is known beforehand, so the state keeps it before the provider is told to take it: whoever dies in between
+//! leaves a call that is hung up.
+
+use bytes::Bytes;
+use talktime_store::{ApplyError, Documents, NoLedger, Users, WriteMark, pseudonym};
+use talktime_usage::{Call, CallId, RingingCall, SessionId, UserId};
+
+use crate::accounts::{Account, Accounts};
+use crate::calls::{accept, is_over, reject};
+use crate::failure::Failure;
+use crate::incoming::SipStatus;
+use crate::limits::HANG_UP_MAX;
+use crate::mint::MintError;
+use crate::opening::Opening;
+use crate::time_limit::within;
+
+/// A call that has come in.
+#[derive(Clone, Copy)]
+pub struct PhoneCall<'a> {
+    pub id: &'a CallId,
+    /// Whose call it is, one of `accounts`.
+    pub account: &'a Account,
+    /// Those of the user's earlier calls.
+    pub accounts: &'a Accounts,
+}
+
+/// How a call is taken.
+#[derive(Clone, Copy)]
+pub struct Taking<'a> {
+    /// Whose call it is to be.
+    pub user: &'a UserId,
+    pub session: SessionId,
+    /// With which model.
+    pub model: &'a str,
+    /// What the model is told to be; the provider's own choice otherwise.
+    pub instructions: Option<&'a str>,
+}
+
+impl PhoneCall<'_> {
+    /// Takes it: `send` takes requests to the provider and gives a 2xx answer. One that was taken before stays so.
+    ///
+    /// # Errors
+    /// When there is no call for this session, whatever the reason. It is hung up then, or kept until it is.
+    pub async fn take<D: Documents>(
+        &self,
+        taking: Taking<'_>,
+        users: &Users<'_, D, NoLedger>,
+        mark: &WriteMark,
+        send: impl AsyncFn(http::Request<Bytes>) -> Result<http::Response<Bytes>, Failure>,
+    ) -> Result<(), MintError> {
+        let Taking { user, session, .. } = taking;
+        let state = users.read(user).await.map_err(ApplyError::from)?;
+        if state.is_some_and(|state| state.has_open_call(self.id)) {
+            return Ok(());
+        }
+        let provider = self.account.call_provider().ok_or(Failure::NotSetUp)?;
+        let ringing = RingingCall {
+            provider: provider.into(),
+            id: self.id.clone(),
+        };
+        let opening = Opening {
+            users,
+            user,
+            session,
+            accounts: self.accounts,
+            send: &send,
+        };
+        let exchange = async |offered| {
+            let request = accept(
+                self.account,
+                self.id,
+                taking.model,
+                taking.instructions,
+                &pseudonym(user),
+            );
+            let taken = opening.ask(request).await;
+            let now = users.environment.now();
+            let call = Call::new(provider.into(), self.id.clone(), session, now);
+            if let Err(failure) = taken {
+                // It may have been taken all the same.
+                opening.abandon(call, offered).await;
+                return Err(failure.into());
+            }
+            opening.open(call, offered).await.map(drop)
+        };
+        opening.run(Some(ringing), mark, exchange).await
+    }
+
+    /// Turns it away. One that is over already need not be.
+    ///
+    /// # Errors
+    /// When the provider has not said that it is done.
+    pub async fn turn_away<D: Documents>(
+        &self,
+        why: SipStatus,
+        users: &Users<'_, D, NoLedger>,
+        send: impl AsyncFn(http::Request<Bytes>) -> Result<http::Response<Bytes>, Failure>,
+    ) -> Result<(), Failure> {
+        let request = reject(self.account, self.id, why).ok_or(Failure::NotSetUp)?;
+        let outcome = within(HANG_UP_MAX, users.environment, send(request)).await;
+        let outcome = outcome.unwrap_or(Err(Failure::TimedOut));
+        if is_over(&outcome) {
+            return Ok(());
+        }
+        outcome.map(drop)
+    }
+}
