@@ -4,7 +4,7 @@ use std::{
     collections::HashMap,
     path::Path,
     sync::{
-        Arc,
+        Arc, OnceLock, Weak,
         atomic::{AtomicBool, AtomicUsize},
     },
 };
@@ -203,10 +203,17 @@ impl HostBuilder {
         let linker = linker::linker(&engine, &shared.clock).map_err(|error| HostError::Engine {
             message: format!("{error:#}"),
         })?;
+        let application = Arc::default();
         let mut components = HashMap::new();
         for (name, config) in &manifest.components {
-            let component_shared =
-                component_shared(&manifest, name, config, &shared, self.faults.as_ref())?;
+            let component_shared = component_shared(
+                &manifest,
+                name,
+                config,
+                &shared,
+                self.faults.as_ref(),
+                &application,
+            )?;
             let invalid = |error: wasmtime::Error| HostError::ComponentInvalid {
                 component: name.clone(),
                 message: format!("{error:#}"),
@@ -223,6 +230,8 @@ impl HostBuilder {
             limit: Semaphore::new(REQUESTS_AT_A_TIME_MAX),
             request_log: self.verbose,
         });
+        // Nobody else has it, so it is set here.
+        let _ = application.set(Arc::downgrade(&app));
         let schedules = if self.cron { schedules } else { Vec::new() };
         Ok(Host::new(Inner {
             app,
@@ -252,6 +261,7 @@ fn component_shared(
     config: &ComponentConfig,
     shared: &Arc<Shared>,
     faults: Option<&Arc<dyn Faults>>,
+    application: &Arc<OnceLock<Weak<App>>>,
 ) -> Result<Arc<ComponentShared>, HostError> {
     let invalid = |message| HostError::ManifestInvalid {
         path: manifest.path.clone(),
@@ -280,6 +290,7 @@ fn component_shared(
         allowed: Arc::new(allowed),
         faults: point.clone(),
         crash: Arc::default(),
+        application: application.clone(),
     };
     Ok(Arc::new(ComponentShared {
         name: name.into(),

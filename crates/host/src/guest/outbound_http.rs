@@ -1,6 +1,10 @@
-//! HTTP from guests to the world: only to the hosts that the manifest allows, and never without a time limit.
+//! HTTP from guests to the world, and to other components: only to the hosts that the manifest allows, and never without a
+//! time limit.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, OnceLock, Weak},
+    time::Duration,
+};
 
 use http::{Request, Response};
 use http_body_util::BodyExt;
@@ -8,7 +12,8 @@ use tokio::sync::Notify;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
 use crate::{
-    manifest::allowed_hosts::AllowedHosts,
+    manifest::allowed_hosts::{AllowedHosts, component_of},
+    serve::app::App,
     testbench::faults::{CallKind, FaultPoint},
 };
 
@@ -25,6 +30,8 @@ pub(crate) struct OutboundHttp {
     pub(crate) faults: FaultPoint,
     /// Stops the instance: WASI's hooks have no way to trap.
     pub(crate) crash: Arc<Notify>,
+    /// Whose components may ask each other, once it is there.
+    pub(crate) application: Arc<OnceLock<Weak<App>>>,
 }
 
 type Done = Box<dyn Future<Output = Result<(), Error>> + Send>;
@@ -76,11 +83,25 @@ impl OutboundHttp {
         };
         // The library's limits leave the TLS handshake out; this one does not.
         let all = Duration::from_secs(CONNECT_SECONDS_MAX + BYTES_SECONDS_MAX);
+        if component_of(request.uri()).is_some() {
+            let answered = tokio::time::timeout(all, self.ask_component(request));
+            let response = answered.await.map_err(|_| Error::ConnectionTimeout)?;
+            return Ok((response?, Box::new(async { Ok(()) })));
+        }
         let sent = wasmtime_wasi_http::default_send_request(request, Some(options));
         let (response, done) = tokio::time::timeout(all, sent)
             .await
             .map_err(|_| Error::ConnectionTimeout)??;
         Ok((response.map(BodyExt::boxed_unsync), Box::new(done)))
+    }
+
+    /// Spin's local service chaining: without a socket, and without the routes.
+    async fn ask_component(&self, request: Request<WasiBody>) -> Result<Response<WasiBody>, Error> {
+        let application = self.application.get().and_then(Weak::upgrade);
+        let application = application.ok_or(Error::ConnectionTerminated)?;
+        let name = component_of(request.uri()).unwrap_or_default().to_owned();
+        let answered = application.ask(&name, request).await;
+        answered.ok_or(Error::DestinationNotFound)
     }
 }
 

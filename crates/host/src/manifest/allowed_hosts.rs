@@ -1,7 +1,7 @@
 //! `allowed_outbound_hosts`: where a component may connect to, each host with its scheme and port.
 //!
-//! Spin has wildcards, networks and ranges of ports too, and requests to the application itself. Nothing here is to reach
-//! more than it names, so an entry of that kind is refused.
+//! Spin has wildcards, networks and ranges of ports too. Nothing here is to reach more than it names, so an entry of that
+//! kind is refused. Of the application itself a component may be asked by its name, `http://<component>.spin.internal`.
 
 use url::{Origin, Url};
 
@@ -41,6 +41,11 @@ impl AllowedHosts {
     }
 }
 
+/// The component that a URL asks, where it asks one of the application's own.
+pub(crate) fn component_of(url: &http::Uri) -> Option<&str> {
+    url.host()?.strip_suffix(".spin.internal")
+}
+
 fn origin(text: &str) -> Result<Origin, String> {
     let bad = |what: &str| format!("{text:?} is not an allowed outbound host: {what}");
     let form =
@@ -59,8 +64,10 @@ fn origin(text: &str) -> Result<Origin, String> {
     {
         return Err(bad(form));
     }
-    if matches!(host, "self" | "self.alt") || host.ends_with(".spin.internal") {
-        return Err(bad("this host sends no requests to the application itself"));
+    if matches!(host, "self" | "self.alt") {
+        return Err(bad(
+            "this host sends requests to a component of the application only: http://<component>.spin.internal",
+        ));
     }
     Ok(url.origin())
 }
@@ -122,6 +129,16 @@ mod tests {
         check("http://[::1]:80", "http://[::1]/", true);
         check("https://a.example", "not a url", false);
         check("https://a.example", "/relative", false);
+        check(
+            "http://web.spin.internal",
+            "http://web.spin.internal/x",
+            true,
+        );
+        check(
+            "http://web.spin.internal",
+            "http://api.spin.internal/x",
+            false,
+        );
     }
 
     #[test]
@@ -145,7 +162,6 @@ mod tests {
             "http://127.0.0.0/8:*",
             "http://a.example:3000..3002",
             "http://self",
-            "http://web.spin.internal",
         ] {
             assert!(parse(item, &[]).is_err(), "{item}");
         }

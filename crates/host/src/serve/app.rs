@@ -86,24 +86,32 @@ impl App {
             Ok(uri) => *request.uri_mut() = uri,
             Err(message) => return text(StatusCode::BAD_REQUEST, message),
         }
-        let Some(component) = self.components.get(found.component) else {
-            return text(StatusCode::NOT_FOUND, "");
-        };
+        let uri = request.uri().clone();
+        found.add_headers(request.headers_mut(), &uri, client);
+        let answer = self.ask(found.component, request).await;
+        answer.unwrap_or_else(|| text(StatusCode::NOT_FOUND, ""))
+    }
+
+    /// Answers a request by that component; `None` where there is no such one.
+    pub(crate) async fn ask(
+        &self,
+        name: &str,
+        request: Request<WasiBody>,
+    ) -> Option<Response<WasiBody>> {
+        let component = self.components.get(name)?;
         let Some(handler) = &component.http else {
             component
                 .shared
                 .failed(&wasmtime::Error::msg("the component has no HTTP handler"));
-            return text(StatusCode::INTERNAL_SERVER_ERROR, "");
+            return Some(text(StatusCode::INTERNAL_SERVER_ERROR, ""));
         };
-        let uri = request.uri().clone();
-        found.add_headers(request.headers_mut(), &uri, client);
-        match handler.handle((), request).await {
+        Some(match handler.handle((), request).await {
             Ok(response) => response,
             Err(error) => {
                 component.shared.failed(&error);
                 text(StatusCode::INTERNAL_SERVER_ERROR, "")
             }
-        }
+        })
     }
 }
 
