@@ -9,8 +9,8 @@ use spin_sdk::http::IntoResponse;
 use talktime_http::Verb::{Get, Post};
 use talktime_http::{Answer, Problem, Request, Service};
 use talktime_spin::{HOST, KeyValue, Ledger, Serves, Settings};
-use talktime_store::{Users, sweep};
-use talktime_wire::internal::SweepBody;
+use talktime_store::{Phones, Users, sweep};
+use talktime_wire::internal::{PhoneBody, SweepBody};
 
 #[derive(Clone, Copy)]
 enum Route {
@@ -18,6 +18,7 @@ enum Route {
     Alarm,
     User,
     Overview,
+    Phones,
 }
 
 static SERVICE: Service<Route> = Service::new(&[
@@ -25,6 +26,7 @@ static SERVICE: Service<Route> = Service::new(&[
     (Post, "/api/internal/alarm", Route::Alarm),
     (Get, "/api/internal/users/{id}", Route::User),
     (Get, "/api/internal/overview", Route::Overview),
+    (Post, "/api/internal/phones", Route::Phones),
 ]);
 
 type SpinUsers<'a> = Users<'a, KeyValue, Ledger>;
@@ -51,5 +53,16 @@ async fn answer(route: Route, request: Request) -> Result<Answer, Problem> {
         }
         Route::User => look_up::user(&users, request.path_id()).await,
         Route::Overview => look_up::overview(&users).await,
+        Route::Phones => {
+            let body: PhoneBody = request.call().await?.body;
+            let phones = Phones {
+                documents: &documents,
+                environment: &HOST,
+            };
+            phones
+                .assign(&body.phone_number, body.user_id.as_ref())
+                .await?;
+            Answer::ok(&body)
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! `/api/internal/*`: plan updates, look-ups and sweeps, for trusted servers and operators.
 
 use serde::{Deserialize, Deserializer, Serialize, de::Error};
-use talktime_usage::{Minutes, PlanName, Source, SubscriptionId, UserId};
+use talktime_usage::{Minutes, PhoneNumber, PlanName, Source, SubscriptionId, UserId};
 use utoipa::ToSchema;
 
 use crate::rfc3339::Rfc3339;
@@ -76,6 +76,19 @@ pub struct UpdatePlanAnswer {
     pub granted_by: Vec<GrantAnswer>,
     /// The status after it.
     pub status: StatusAnswer,
+}
+
+/// The body of `POST /api/internal/phones`, and its answer.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PhoneBody {
+    /// The number with its country's code, such as `+14155550123`.
+    #[schema(value_type = String, max_length = 32)]
+    pub phone_number: PhoneNumber,
+    /// Whose it is from now on: their calls are taken and metered. Nobody's without it.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, max_length = 128)]
+    pub user_id: Option<UserId>,
 }
 
 /// The body of `POST /api/internal/alarm`; nothing need be there.

@@ -5,15 +5,15 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder
 
 use crate::call::{CallAnswer, CallBody};
 use crate::internal::{
-    HangUpAnswer, OverviewAnswer, SweepAnswer, SweepBody, UpdatePlanAnswer, UpdatePlanBody,
-    UserAnswer,
+    HangUpAnswer, OverviewAnswer, PhoneBody, SweepAnswer, SweepBody, UpdatePlanAnswer,
+    UpdatePlanBody, UserAnswer,
 };
 use crate::problem::ProblemDetails;
 use crate::session::{
     EndAnswer, EndBody, HeartbeatAnswer, HeartbeatBody, StartAnswer, StartBody, StatusAnswer,
 };
 use crate::token::{TokenAnswer, TokenBody};
-use crate::webhook::WebhookAnswer;
+use crate::webhook::{PhoneAnswer, WebhookAnswer};
 
 macro_rules! route {
     ($name:ident, $method:ident, $path:literal, $tag:literal, $summary:literal, security($($security:tt)*),
@@ -95,6 +95,11 @@ route!(hang_ups, post, "/api/internal/hang-ups", "internal", "Hang up the calls 
     security(("trusted_server" = [])), answer(HangUpAnswer),
     401: "No or a wrong internal secret", 405: "Another method", 503: "Busy: try again");
 
+route!(phones, post, "/api/internal/phones", "internal", "Say whose a phone number is",
+    security(("trusted_server" = [])), body(PhoneBody), answer(PhoneBody),
+    400: "A body that is none: it names the field", 401: "No or a wrong internal secret", 405: "Another method",
+    408: "A body that took over ten seconds", 413: "A body over 64 KiB", 503: "Busy: try again");
+
 route!(user, get, "/api/internal/users/{id}", "internal", "A user's status, sessions and periods",
     security(("trusted_server" = [])), params(("id" = String, Path, description = "The user")),
     answer(UserAnswer), 400: "A user id that is none", 401: "No or a wrong internal secret",
@@ -108,6 +113,12 @@ route!(polar, post, "/api/webhooks/polar", "webhooks", "An event of the billing 
     security(("polar" = [])), body(serde_json::Value), answer(WebhookAnswer),
     400: "A body that broke off", 401: "Not signed by the provider", 405: "Another method", 408: "A body that took over ten seconds", 413: "A body over 256 KiB",
     503: "Busy: try again");
+
+route!(openai, post, "/api/webhooks/openai", "webhooks", "A call that comes in by telephone, signed by Standard Webhooks",
+    security(("openai" = [])), body(serde_json::Value), answer(PhoneAnswer),
+    400: "A body that broke off", 401: "Not signed by the provider", 405: "Another method",
+    408: "A body that took over ten seconds", 413: "A body over 64 KiB", 429: "Another call of the user's is being set up",
+    502: "The provider failed", 503: "The provider is not configured or busy, or Talktime is");
 
 #[derive(OpenApi)]
 #[openapi(
@@ -127,7 +138,9 @@ route!(polar, post, "/api/webhooks/polar", "webhooks", "An event of the billing 
         hang_ups,
         user,
         overview,
-        polar
+        phones,
+        polar,
+        openai
     )
 )]
 struct Document;
@@ -152,6 +165,11 @@ fn document() -> String {
         ),
         (
             "polar",
+            "webhook-signature",
+            "See https://www.standardwebhooks.com",
+        ),
+        (
+            "openai",
             "webhook-signature",
             "See https://www.standardwebhooks.com",
         ),
