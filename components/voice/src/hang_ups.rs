@@ -13,7 +13,7 @@ use crate::accounts;
 /// What is due by now: whoever calls each second waits for nothing.
 const HORIZON: Duration = Duration::ZERO;
 
-pub async fn answer((): (), request: Request) -> Result<Answer, Problem> {
+pub async fn answer(request: Request) -> Result<Answer, Problem> {
     request.internal().await?;
     let settings = Settings::load().await?;
     let documents = KeyValue::open()?;

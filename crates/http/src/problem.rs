@@ -237,7 +237,7 @@ impl Problem {
     pub fn provider_error(provider: &str, log: impl Display) -> Self {
         Self::new(
             Code::ProviderError,
-            format!("The voice provider {provider} did not give a token; try again"),
+            format!("The voice provider {provider} did not answer as it should; try again"),
         )
         .internal_message(log)
     }

@@ -1,5 +1,5 @@
-//! The one place that talks to a voice provider: with a bounded answer, and without a word of what the provider says in an error.
-//! Its body may quote the key or the user's data, so it is not even read.
+//! The one place that sends requests: to a voice provider, with a bounded answer, and without a word of what the provider says
+//! in an error. Its body may quote the key or the user's data, so it is not even read.
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
@@ -13,6 +13,22 @@ use talktime_voice::limits::{ANSWER_BYTES_MAX, BETWEEN_BYTES_MAX, FIRST_BYTE_MAX
 /// # Errors
 /// When there is no such answer.
 pub async fn send(request: http::Request<Bytes>) -> Result<http::Response<Bytes>, Failure> {
+    let response = exchange(request).await?;
+    if let Some(failure) = Failure::of_status(response.status(), response.headers()) {
+        return Err(failure);
+    }
+    read(response).await
+}
+
+/// Asks another component of the application, `http://<component>.spin.internal`, and reads its answer, also a refusal.
+///
+/// # Errors
+/// When there is no answer.
+pub async fn ask(request: http::Request<Bytes>) -> Result<http::Response<Bytes>, Failure> {
+    read(exchange(request).await?).await
+}
+
+async fn exchange(request: http::Request<Bytes>) -> Result<spin_sdk::http::Response, Failure> {
     let mut request = request.map(Full::new);
     // Where the host keeps these limits, a hung connection is closed there too, and one that only drips is noticed by the
     // bound on the whole exchange, which `talktime-voice` keeps.
@@ -21,12 +37,12 @@ pub async fn send(request: http::Request<Bytes>) -> Result<http::Response<Bytes>
             .extensions_mut()
             .insert(RequestOptionsExtension(options));
     }
-    let response = spin_sdk::http::send(request)
+    spin_sdk::http::send(request)
         .await
-        .map_err(|error| of_host(&error))?;
-    if let Some(failure) = Failure::of_status(response.status(), response.headers()) {
-        return Err(failure);
-    }
+        .map_err(|error| of_host(&error))
+}
+
+async fn read(response: spin_sdk::http::Response) -> Result<http::Response<Bytes>, Failure> {
     let (head, body) = response.into_parts();
     match Limited::new(body, ANSWER_BYTES_MAX).collect().await {
         Ok(body) => Ok(http::Response::from_parts(head, body.to_bytes())),

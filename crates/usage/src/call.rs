@@ -185,11 +185,11 @@ impl State {
             .any(|call| call.session == session && !call.unwanted)
     }
 
-    /// Whether that call was opened, and is not known to be over.
+    /// That call, if it was opened and is not known to be over.
     #[must_use]
-    pub fn has_open_call(&self, id: &CallId) -> bool {
+    pub fn open_call(&self, id: &CallId) -> Option<&Call> {
         let mut calls = self.calls.iter();
-        calls.any(|call| call.id == *id && !call.unwanted)
+        calls.find(|call| call.id == *id && !call.unwanted)
     }
 
     /// Until when the provider is being told to take that call.

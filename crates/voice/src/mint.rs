@@ -9,8 +9,7 @@
 
 use bytes::Bytes;
 use talktime_store::{ApplyError, Documents, NoLedger, Users, WriteMark};
-use talktime_usage::Minted;
-use talktime_usage::{Seconds, SessionId, Timestamp, UserId};
+use talktime_usage::{Minted, Refusal, Seconds, SessionId, Timestamp, UserId};
 
 use crate::accounts::Account;
 use crate::failure::Failure;
@@ -60,6 +59,19 @@ pub enum MintError {
     /// Minutes were taken away meanwhile, so that the token would outlive those that are left now. Another will not.
     #[error("the minutes changed while the provider answered")]
     MinutesChanged,
+}
+
+impl MintError {
+    /// Whether it is for a session that is over, or out of minutes.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        matches!(
+            self,
+            Self::Apply(ApplyError::Refused(
+                Refusal::NoActiveSession | Refusal::NoCredits
+            ))
+        )
+    }
 }
 
 impl Minting<'_> {

@@ -4,11 +4,12 @@
 //! leaves a call that is hung up.
 
 use bytes::Bytes;
-use talktime_store::{ApplyError, Documents, NoLedger, Users, WriteMark, pseudonym};
-use talktime_usage::{Call, CallId, RingingCall, SessionId, UserId};
+use http::StatusCode;
+use talktime_store::{Documents, NoLedger, StoreError, Users, WriteMark, pseudonym};
+use talktime_usage::{Call, CallId, RingingCall, SessionId, UserId, WriteId};
 
 use crate::accounts::{Account, Accounts};
-use crate::calls::{accept, is_over, reject};
+use crate::calls::{accept, reject};
 use crate::failure::Failure;
 use crate::incoming::SipStatus;
 use crate::limits::HANG_UP_MAX;
@@ -39,7 +40,20 @@ pub struct Taking<'a> {
 }
 
 impl PhoneCall<'_> {
-    /// Takes it: `send` takes requests to the provider and gives a 2xx answer. One that was taken before stays so.
+    /// The session for which it was taken, if it was.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn taken_before<D: Documents>(
+        &self,
+        user: &UserId,
+        users: &Users<'_, D, NoLedger>,
+    ) -> Result<Option<SessionId>, StoreError> {
+        let state = users.read(user).await?;
+        Ok(state.and_then(|state| Some(state.open_call(self.id)?.session)))
+    }
+
+    /// Takes it: `send` takes requests to the provider and gives a 2xx answer.
     ///
     /// # Errors
     /// When there is no call for this session, whatever the reason. It is hung up then, or kept until it is.
@@ -47,14 +61,10 @@ impl PhoneCall<'_> {
         &self,
         taking: Taking<'_>,
         users: &Users<'_, D, NoLedger>,
-        mark: &WriteMark,
         send: impl AsyncFn(http::Request<Bytes>) -> Result<http::Response<Bytes>, Failure>,
     ) -> Result<(), MintError> {
         let Taking { user, session, .. } = taking;
-        let state = users.read(user).await.map_err(ApplyError::from)?;
-        if state.is_some_and(|state| state.has_open_call(self.id)) {
-            return Ok(());
-        }
+        let mark = WriteMark::Once(WriteId::from_bits(users.environment.random()));
         let provider = self.account.call_provider().ok_or(Failure::NotSetUp)?;
         let ringing = RingingCall {
             provider: provider.into(),
@@ -85,10 +95,10 @@ impl PhoneCall<'_> {
             }
             opening.open(call, offered).await.map(drop)
         };
-        opening.run(Some(ringing), mark, exchange).await
+        opening.run(Some(ringing), &mark, exchange).await
     }
 
-    /// Turns it away. One that is over already need not be.
+    /// Turns it away. One that is over already need not be, or was taken or turned away before.
     ///
     /// # Errors
     /// When the provider has not said that it is done.
@@ -101,9 +111,15 @@ impl PhoneCall<'_> {
         let request = reject(self.account, self.id, why).ok_or(Failure::NotSetUp)?;
         let outcome = within(HANG_UP_MAX, users.environment, send(request)).await;
         let outcome = outcome.unwrap_or(Err(Failure::TimedOut));
-        if is_over(&outcome) {
-            return Ok(());
+        match outcome {
+            // The request is as it must be, and the key would be 401 or 403: it can no longer be turned away.
+            Err(Failure::Status(status))
+                if status.is_client_error()
+                    && !matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) =>
+            {
+                Ok(())
+            }
+            outcome => outcome.map(drop),
         }
-        outcome.map(drop)
     }
 }

@@ -106,7 +106,7 @@ async fn a_providers_failure_tells_nothing_and_costs_nothing() {
             let error = "The voice provider openai is busy right now; try again in a moment";
             (503, "provider_busy", "Provider busy", error)
         } else {
-            let error = "The voice provider openai did not give a token; try again";
+            let error = "The voice provider openai did not answer as it should; try again";
             (502, "provider_error", "Provider failed", error)
         };
         assert_eq!(

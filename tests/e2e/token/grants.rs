@@ -88,7 +88,7 @@ fn the_component_is_granted_the_least() {
     let granted = toml::toml! {
         source = "target/wasm32-wasip2/release/talktime_voice_component.wasm"
         key_value_stores = ["default"]
-        allowed_outbound_hosts = ["{{ openai_base_url }}", "{{ gemini_base_url }}"]
+        allowed_outbound_hosts = ["{{ openai_base_url }}", "{{ gemini_base_url }}", "http://session.spin.internal"]
     };
     assert_eq!(*component, granted);
 }
