@@ -55,6 +55,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/internal/phones": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Say whose a phone number is */
+        post: operations["phones"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/internal/update-plan": {
         parameters: {
             query?: never;
@@ -185,6 +202,23 @@ export interface paths {
         get: operations["session_status"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/webhooks/openai": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A call that comes in by telephone, signed by Standard Webhooks */
+        post: operations["openai"];
         delete?: never;
         options?: never;
         head?: never;
@@ -457,6 +491,11 @@ export interface components {
          * @enum {string}
          */
         NotApplied: "outdated";
+        /**
+         * @description Why a call is turned away.
+         * @enum {string}
+         */
+        NotTaken: "unknown_caller" | "no_credits" | "session_active" | "no_active_session";
         /** @description `GET /api/internal/overview`. */
         OverviewAnswer: {
             /** @description Sessions that the ledger believes to run, newest first, 50 at most. */
@@ -502,6 +541,35 @@ export interface components {
             plan: string;
             /** @description When the ledger last heard of it. */
             syncedAt: components["schemas"]["Timestamp"];
+        };
+        /**
+         * @description `POST /api/webhooks/openai`: what became of a call that came in. It is for whoever passes the event on; the provider itself
+         *     looks at the status only.
+         */
+        PhoneAnswer: {
+            /** @description The provider's id of it. */
+            call_id: string;
+            /** @enum {string} */
+            outcome: "accepted";
+            /** @description The session that was started for it: it needs a heartbeat while it goes on, and an end. */
+            session_id: components["schemas"]["SessionId"];
+            /** @description Whose it is. */
+            user_id: string;
+        } | {
+            /** @enum {string} */
+            outcome: "rejected";
+            /** @description Why. */
+            reason: components["schemas"]["NotTaken"];
+        } | {
+            /** @enum {string} */
+            outcome: "ignored";
+        };
+        /** @description The body of `POST /api/internal/phones`, and its answer. */
+        PhoneBody: {
+            /** @description The number with its country's code, such as `+14155550123`. */
+            phoneNumber: string;
+            /** @description Whose it is from now on: their calls are taken and metered. Nobody's without it. */
+            userId?: string | null;
         };
         /**
          * @description What a plan update does.
@@ -825,8 +893,11 @@ export type HeartbeatBody = components['schemas']['HeartbeatBody'];
 export type LastSession = components['schemas']['LastSession'];
 export type Minutes = components['schemas']['Minutes'];
 export type NotApplied = components['schemas']['NotApplied'];
+export type NotTaken = components['schemas']['NotTaken'];
 export type OverviewAnswer = components['schemas']['OverviewAnswer'];
 export type PeriodAnswer = components['schemas']['PeriodAnswer'];
+export type PhoneAnswer = components['schemas']['PhoneAnswer'];
+export type PhoneBody = components['schemas']['PhoneBody'];
 export type PlanAction = components['schemas']['PlanAction'];
 export type PlanTally = components['schemas']['PlanTally'];
 export type ProblemDetails = components['schemas']['ProblemDetails'];
@@ -1003,6 +1074,83 @@ export interface operations {
             };
             /** @description Another method */
             405: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Busy: try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    phones: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PhoneBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PhoneBody"];
+                };
+            };
+            /** @description A body that is none: it names the field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description No or a wrong internal secret */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Another method */
+            405: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description A body that took over ten seconds */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description A body over 64 KiB */
+            413: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1749,6 +1897,101 @@ export interface operations {
             };
             /** @description Another method */
             405: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    openai: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": unknown;
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PhoneAnswer"];
+                };
+            };
+            /** @description A body that broke off */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Not signed by the provider */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Another method */
+            405: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description A body that took over ten seconds */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description A body over 64 KiB */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Another call of the user's is being set up */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The provider failed */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The provider is not configured or busy, or Talktime is */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
