@@ -9,7 +9,7 @@ use crate::accounts::{Account, Accounts};
 use crate::calls::{CallWish, Opened, offer, read_id, read_opened};
 use crate::failure::Failure;
 use crate::mint::MintError;
-use crate::opening::Opening;
+use crate::opening::{Opening, Unopened};
 use crate::sdp::Offer;
 
 /// A call that is asked for.
@@ -54,7 +54,7 @@ impl CallSetup<'_> {
             accounts: self.accounts,
             send: &send,
         };
-        let exchange = async |offered| {
+        let exchange = async |offered| -> Result<SetUp, Unopened> {
             let safety_identifier = pseudonym(self.user);
             let wish = CallWish {
                 model: self.model,

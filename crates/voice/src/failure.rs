@@ -47,6 +47,11 @@ impl Failure {
         }
     }
 
+    /// Whether the provider was asked and has not answered: it may do what it was asked all the same, also later.
+    pub(crate) fn is_without_answer(self) -> bool {
+        matches!(self, Self::TimedOut | Self::Unreachable)
+    }
+
     /// For the log: what happened, and what the operator can look at.
     pub fn for_operator(self, account: &Account) -> String {
         let log = format!("{}: {}", account.name(), self.exactly());

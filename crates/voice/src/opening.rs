@@ -33,6 +33,20 @@ pub(crate) struct Opening<'a, D, S> {
     pub(crate) send: &'a S,
 }
 
+/// Why there is no call that the session goes on with.
+pub(crate) enum Unopened {
+    /// None is open, or it is kept until it is hung up.
+    Surely(MintError),
+    /// The provider may yet open the one that it was told to take. The line stays taken until nobody believes in it any more.
+    Perhaps(Failure),
+}
+
+impl<E: Into<MintError>> From<E> for Unopened {
+    fn from(error: E) -> Self {
+        Self::Surely(error.into())
+    }
+}
+
 impl<D, S> Opening<'_, D, S>
 where
     D: Documents,
@@ -44,25 +58,34 @@ where
         &self,
         ringing: Option<RingingCall>,
         mark: &WriteMark,
-        exchange: impl AsyncFnOnce(Timestamp) -> Result<T, MintError>,
+        exchange: impl AsyncFnOnce(Timestamp) -> Result<T, Unopened>,
     ) -> Result<T, MintError> {
         let (users, user) = (self.users, self.user);
         let look_at = users.environment.now().plus(LOOK_AFTER);
         let (offered, open) = users
             .offer_call(user, self.session, ringing, MINT_LIMITS, look_at, mark)
             .await?;
-        let outcome = async {
-            for call in open {
-                hang_up(self.accounts, &call, users.environment, self.send).await?;
-                users.close_call(user, call.id).await?;
-            }
-            exchange(offered.at).await
+        let outcome = match self.free_line(open).await {
+            Ok(()) => exchange(offered.at).await,
+            Err(error) => Err(Unopened::Surely(error)),
         };
-        let outcome = outcome.await;
-        if outcome.is_err() {
-            Mints { users, user }.give_back(offered.at).await;
+        match outcome {
+            Ok(opened) => Ok(opened),
+            Err(Unopened::Surely(error)) => {
+                Mints { users, user }.give_back(offered.at).await;
+                Err(error)
+            }
+            Err(Unopened::Perhaps(failure)) => Err(failure.into()),
         }
-        outcome
+    }
+
+    /// Hangs up the calls that are open.
+    async fn free_line(&self, open: Vec<Call>) -> Result<(), MintError> {
+        for call in open {
+            hang_up(self.accounts, &call, self.users.environment, self.send).await?;
+            self.users.close_call(self.user, call.id).await?;
+        }
+        Ok(())
     }
 
     /// Asks the provider, for a bounded time.

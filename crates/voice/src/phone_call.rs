@@ -11,10 +11,11 @@ use talktime_usage::{Call, CallId, RingingCall, SessionId, UserId, WriteId};
 use crate::accounts::{Account, Accounts};
 use crate::calls::{accept, reject};
 use crate::failure::Failure;
+use crate::hang_ups::hang_up;
 use crate::incoming::SipStatus;
 use crate::limits::HANG_UP_MAX;
 use crate::mint::MintError;
-use crate::opening::Opening;
+use crate::opening::{Opening, Unopened};
 use crate::time_limit::within;
 
 /// A call that has come in.
@@ -88,12 +89,20 @@ impl PhoneCall<'_> {
             let taken = opening.ask(request).await;
             let now = users.environment.now();
             let call = Call::new(provider.into(), self.id.clone(), session, now);
-            if let Err(failure) = taken {
-                // It may have been taken all the same.
-                opening.abandon(call, offered).await;
-                return Err(failure.into());
+            match taken {
+                Ok(_) => Ok(opening.open(call, offered).await.map(drop)?),
+                Err(failure) if failure.is_without_answer() => {
+                    // It may be taken by now, or when the request arrives at last: the provider's word that it is over means
+                    // nothing yet. It is hung up once more when the line is free again.
+                    let over = hang_up(self.accounts, &call, users.environment, &send).await;
+                    over.unwrap_or_else(|failure| eprintln!("call {}: {failure}", call.id));
+                    Err(Unopened::Perhaps(failure))
+                }
+                Err(failure) => {
+                    opening.abandon(call, offered).await;
+                    Err(failure.into())
+                }
             }
-            opening.open(call, offered).await.map(drop)
         };
         opening.run(Some(ringing), &mark, exchange).await
     }

@@ -223,7 +223,11 @@ async fn a_call_that_the_provider_does_not_give_costs_nothing() {
             books.all().iter().all(|call| call.closed.is_some()),
             "{books:?}"
         );
+        // Where the provider did not answer, the line is kept until nobody believes in the call any more.
+        bench.seconds(31);
+        hang_ups(&bench).await;
     }
+    assert_eq!(hang_ups(&bench).await["open"], 0);
     assert_eq!(bench.status(USER).await["minutesUsed"], 0);
     let answer = ring(&bench, &provider, "rtc_9", &[("From", FROM)]).await;
     assert_eq!(answer.ok()["outcome"], "accepted");

@@ -2,15 +2,36 @@
 
 use std::time::Duration;
 
-use talktime_usage::{Call, CallId, Timestamp};
+use talktime_usage::{Call, CallId, State, Timestamp};
 
 use super::pages::TICK;
 use super::provider::{HANG_UP_MAX, ProviderCall};
-use super::world::{Kind, Person, World};
+use super::world::{End, Kind, Person, World};
 use super::{Checked, STORES_MAX, ensure};
 
 /// The longest wait after a provider that did not hang up.
 const RETRY_LONGEST: Duration = Duration::from_secs(30);
+
+/// How long a phone call that nobody knows to be taken is believed to be on its way, which is not billed.
+const TAKEN_WITHIN: Duration = Duration::from_secs(30);
+
+/// From when on a call is billed that is talked in from `delivered`: with a phone call, once its session knows that it was
+/// taken. What is said before, or in one whose taker dies, is not billed.
+fn billed_from(call: &ProviderCall, end: &End) -> Option<Timestamp> {
+    match call.phone {
+        Some(phone) => phone.heard_at.filter(|_| end.minutes.get() > 0),
+        None => call.delivered_at,
+    }
+}
+
+/// From when on a call is to be hung up whose session ended so.
+fn due(call: &ProviderCall, end: &End) -> Timestamp {
+    match (call.phone, billed_from(call, end)) {
+        (Some(_), Some(heard_at)) => heard_at.max(end.at),
+        (Some(phone), None) => phone.told_at.plus(TAKEN_WITHIN),
+        (None, _) => end.at,
+    }
+}
 
 /// When a call is over at the latest that is to be hung up from then on.
 fn late(from: Timestamp) -> Timestamp {
@@ -90,9 +111,12 @@ impl World {
     /// The calls of each user that are kept although their session does not go on with them.
     pub fn unwanted(&self) -> Vec<Vec<CallId>> {
         let unwanted = |person: &Person| {
-            let calls = self
-                .state(person)
-                .map_or(Vec::new(), |state| state.calls.iter().cloned().collect());
+            // One that is being taken may yet be wanted.
+            let settled = |state: State| {
+                let is_settled = |call: &&Call| state.offered != Some(call.opened_at);
+                state.calls.iter().filter(is_settled).cloned().collect()
+            };
+            let calls: Vec<_> = self.state(person).map_or_else(Vec::new, settled);
             let is_unwanted = |call: &Call| {
                 let last = calls
                     .iter()
@@ -152,10 +176,11 @@ impl World {
                 .ok_or_else(|| format!("{call:?} is never over"))?;
             let end = person.ended.get(&call.session);
             let end = end.ok_or_else(|| format!("the session of {call:?} is never over"))?;
-            let delivered = call.delivered_at.unwrap_or(closed);
-            let talked = closed.since(delivered);
-            let beyond = closed.since(end.at);
             self.check_overshoot(number, &call, person)?;
+            let due = due(&call, end);
+            let billed_from = billed_from(&call, end).unwrap_or(due).min(closed);
+            let talked = closed.since(billed_from);
+            let beyond = closed.since(due);
             let billed = end.minutes.duration();
             ensure!(
                 talked.saturating_sub(beyond) <= billed,
@@ -186,7 +211,7 @@ impl World {
         let closed = call.closed_at().unwrap_or(self.now());
         if self.kind == Kind::Steady {
             ensure!(
-                closed <= late(end.at),
+                closed <= late(due(call, end)),
                 "{call:?} is over at {}, {:?} after {end:?}",
                 closed.to_rfc3339(),
                 closed.since(end.at)
@@ -203,7 +228,7 @@ impl World {
             let look = span.looks[number].filter(|_| !is_new);
             let look = look.or_else(|| is_new.then_some(span.start));
             let Some(look) = look else { continue };
-            let latest = late(end.at.max(span.start).max(look));
+            let latest = late(due(call, end).max(span.start).max(look));
             ensure!(
                 closed <= latest || latest > span.end,
                 "{call:?} is over at {}, and {end:?} was to be looked at by {}",

@@ -7,10 +7,10 @@ use futures_util::StreamExt;
 use futures_util::future::{Either, select};
 use futures_util::stream::FuturesUnordered;
 use talktime_store::{Environment, SweepOrder, plan_news, sweep};
-use talktime_usage::{Command, EndReason, PlanNews, SessionId, SessionStart, Source};
+use talktime_usage::{CallId, Command, EndReason, PlanNews, SessionId, SessionStart, Source};
 use talktime_voice::calls::read_id;
 use talktime_voice::sdp::Offer;
-use talktime_voice::{CallSetup, HangUpReport, HangUps, MintError};
+use talktime_voice::{CallSetup, HangUpReport, HangUps, MintError, PhoneCall, Taking};
 
 use super::world::{KEY, Kind, Person, World};
 use super::{Checked, ensure};
@@ -41,6 +41,8 @@ pub enum Asked {
     Offer(SessionId),
     Beat(SessionId),
     End(SessionId, EndReason),
+    /// The phone rings. The operator's server keeps the session that is started for it alive.
+    Ring(SessionId),
     /// Nothing more is heard of the page. Its call goes on.
     Vanish,
     Plan {
@@ -59,19 +61,20 @@ impl World {
             let any = (!known.is_empty()).then(|| *chance.pick(&known));
             any.filter(|_| running.is_some() || chance.percent(30))
         });
-        let start = || {
+        let fresh = || {
             self.drawn.set(self.drawn.get() + 1);
             let id = format!("00000000-0000-4000-8000-{:012x}", self.drawn.get());
-            Asked::Start {
-                wanted: SessionStart {
-                    session: SessionId::parse(&id).expect("an id"),
-                    topic: None,
-                    difficulty: None,
-                    takeover: chance.percent(40),
-                    awaits_call: chance.percent(80),
-                },
-                offers: chance.percent(85),
-            }
+            SessionId::parse(&id).expect("an id")
+        };
+        let start = || Asked::Start {
+            wanted: SessionStart {
+                session: fresh(),
+                topic: None,
+                difficulty: None,
+                takeover: chance.percent(40),
+                awaits_call: chance.percent(80),
+            },
+            offers: chance.percent(85),
         };
         match (chance.below(100), known) {
             (0..14, _) => {
@@ -79,8 +82,9 @@ impl World {
                 let reset_usage = chance.percent(35);
                 Asked::Plan { name, reset_usage }
             }
-            (14..30, _) | (_, None) => start(),
-            (30..55, Some(session)) => Asked::Offer(session),
+            (14..20, _) => Asked::Ring(fresh()),
+            (20..32, _) | (_, None) => start(),
+            (32..55, Some(session)) => Asked::Offer(session),
             (55..65, Some(session)) => Asked::Beat(session),
             (65..85, Some(session)) => {
                 let reason = *chance.pick(&[EndReason::UserEnded, EndReason::Error]);
@@ -116,6 +120,7 @@ impl World {
                 Ok(())
             }
             Asked::Offer(session) => self.offer(person, *session).await,
+            Asked::Ring(session) => self.ring(person, *session).await,
             Asked::Beat(session) => self
                 .told(&users.heartbeat(user, *session, &mark).await)
                 .map(drop),
@@ -193,6 +198,48 @@ impl World {
                 self.told::<(), MintError>(&Err(error)).map(drop)
             }
         }
+    }
+
+    /// A phone call comes in. If it is taken, somebody sends heartbeats for it.
+    async fn ring(&self, person: &Person, session: SessionId) -> Checked {
+        let users = self.users();
+        let wanted = SessionStart {
+            session,
+            topic: None,
+            difficulty: None,
+            takeover: false,
+            awaits_call: true,
+        };
+        person.sessions.borrow_mut().push(session);
+        person.awaiting.borrow_mut().push(session);
+        if !self.told(&users.start(&person.id, wanted, &users.fresh_mark()).await)? {
+            return Ok(());
+        }
+        let call = PhoneCall {
+            id: &CallId::parse(&format!("phone_{session}")).expect("an id"),
+            account: self.accounts.openai.as_ref().expect("an account"),
+            accounts: &self.accounts,
+        };
+        let taking = Taking {
+            user: &person.id,
+            session,
+            model: "m-1",
+            instructions: None,
+        };
+        let send = async |request| self.provider.answer(Some(session), request).await;
+        let taken = call.take(taking, &self.users_without_ledger(), send).await;
+        if self.told(&taken)? {
+            person.page.set(Some(session));
+            let interval = self.policy.heartbeat_interval;
+            person.next_beat.set(self.simulation.elapsed() + interval);
+        } else if matches!(taken, Err(MintError::Provider(_))) {
+            let mark = users.fresh_mark();
+            let ended = users
+                .end(&person.id, session, EndReason::Error, &mark)
+                .await;
+            self.told(&ended)?;
+        }
+        Ok(())
     }
 
     /// The page sends heartbeats, until its session is over.

@@ -45,6 +45,17 @@ pub struct ProviderCall {
     pub answered_at: Option<Timestamp>,
     /// When the browser got its answer, so that it could be talked in.
     pub delivered_at: Option<Timestamp>,
+    /// A phone call can be talked in as soon as it is taken, whether or not anybody hears that it was.
+    pub phone: Option<Phone>,
+}
+
+/// What is known of a phone call.
+#[derive(Clone, Copy, Debug)]
+pub struct Phone {
+    /// When the provider was told to take it.
+    pub told_at: Timestamp,
+    /// When whoever told it heard that it was taken.
+    pub heard_at: Option<Timestamp>,
 }
 
 pub struct Provider {
@@ -105,6 +116,13 @@ impl Provider {
             let (_, id) = call.rsplit_once('/').expect("a call's path");
             return self.hang_up(id).await;
         }
+        if let Some(call) = path.strip_suffix("/accept") {
+            let (_, id) = call.rsplit_once('/').expect("a call's path");
+            let header = request.headers().get("openai-safety-identifier");
+            let user = header.and_then(|value| value.to_str().ok());
+            let session = session.expect("whoever hangs up takes no call");
+            return self.accept(id, session, user.expect("a user")).await;
+        }
         let header = request.headers().get("openai-safety-identifier");
         let user = header.and_then(|value| value.to_str().ok());
         let session = session.expect("whoever hangs up offers no call");
@@ -156,6 +174,60 @@ impl Provider {
         }
     }
 
+    /// Takes a phone call.
+    async fn accept(&self, id: &str, session: SessionId, user: &str) -> Answer {
+        let chance = &self.simulation.chance;
+        let fate = chance.below(100);
+        let is_ill = self.mood.get() == Mood::Ill;
+        let on_its_way = self.millis(if (60..67).contains(&fate) {
+            12_000
+        } else {
+            300
+        });
+        self.simulation.note(|| format!("accept {id}: {fate}"));
+        match fate {
+            67..75 => {
+                self.simulation.wait(on_its_way).await;
+                return refused(*chance.pick(&[404, 429, 500, 503]));
+            }
+            75..79 if is_ill => return self.lose().await,
+            _ => {}
+        }
+        let told_at = self.simulation.now();
+        let opened_at = told_at.plus(on_its_way);
+        self.calls.borrow_mut().push(ProviderCall {
+            id: id.to_owned(),
+            safety_identifier: user.to_owned(),
+            session,
+            opened_at,
+            hung_up_at: None,
+            answered_at: Some(opened_at),
+            delivered_at: Some(opened_at),
+            phone: Some(Phone {
+                told_at,
+                heard_at: None,
+            }),
+        });
+        self.simulation.wait(on_its_way).await;
+        match fate {
+            79..83 if is_ill => return self.lose().await,
+            83..86 => {
+                self.simulation.wait(self.millis(3_000)).await;
+                return Err(Failure::Unreachable);
+            }
+            86..89 => {
+                self.simulation.wait(self.millis(300)).await;
+                return refused(500);
+            }
+            _ => self.simulation.wait(self.millis(300)).await,
+        }
+        let mut calls = self.calls.borrow_mut();
+        let call = calls.iter_mut().find(|call| call.id == id);
+        let phone = call.and_then(|call| call.phone.as_mut());
+        phone.expect("a phone call").heard_at = Some(self.simulation.now());
+        Ok(Response::new(Bytes::new()))
+    }
+
     /// Its answer has come.
     fn tell(&self, id: &str) {
         let mut calls = self.calls.borrow_mut();
@@ -183,6 +255,7 @@ impl Provider {
             hung_up_at: None,
             answered_at: None,
             delivered_at: None,
+            phone: None,
         });
         id
     }
@@ -235,7 +308,11 @@ impl Provider {
         let at = self.simulation.now().plus(on_its_way);
         let mut calls = self.calls.borrow_mut();
         let call = calls.iter_mut().find(|call| call.id == id);
-        let call = call.expect("a call of this provider");
+        // One that rings is known by its id before there is anything to hang up.
+        let Some(call) = call.filter(|call| call.phone.is_none() || call.opened_at <= at) else {
+            assert!(id.starts_with("phone_"), "{id} is no call of this provider");
+            return false;
+        };
         let was_open = call.is_open_at(at);
         call.hung_up_at = Some(call.hung_up_at.map_or(at, |before| before.min(at)));
         was_open
