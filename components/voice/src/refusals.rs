@@ -1,4 +1,4 @@
-//! Why there is no token, as the problems that callers see.
+//! Why there is no token or call, as the problems that callers see.
 
 use talktime_http::{Code, Problem};
 use talktime_voice::{Account, NotOffered, NotSetUp};

@@ -12,18 +12,15 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
-use talktime_usage::{Timestamp, UserId, WriteId};
+use talktime_usage::{Timestamp, UserId};
 
-use crate::backoff;
-use crate::documents::{Access, DocumentKey, Documents};
+use crate::documents::{DocumentKey, Documents};
 use crate::environment::Environment;
 use crate::error::StoreError;
+use crate::side_document;
 
 /// Into how many documents the users are spread, so that their writers seldom meet. All are read each second.
 const SHARDS: u8 = 8;
-
-/// How many writes a document remembers: more than the writers that can be in flight for it.
-const WRITES_KEPT: usize = 64;
 
 /// When a user's calls are to be looked at.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -47,12 +44,10 @@ pub struct Watched {
     pub look: Look,
 }
 
+/// A part of the watch.
 #[derive(Default, Serialize, Deserialize)]
-struct Document {
+struct Part {
     users: BTreeMap<UserId, Look>,
-    writes: Vec<WriteId>,
-    #[serde(flatten)]
-    extra: Map<String, Value>,
 }
 
 /// The watch over open calls, in `documents`.
@@ -83,8 +78,9 @@ impl<D: Documents> CallWatch<'_, D> {
     pub async fn all(&self) -> Result<Vec<Watched>, StoreError> {
         let mut all = Vec::new();
         for shard in 0..SHARDS {
-            let document = self.documents.read(&DocumentKey::Calls(shard)).await?;
-            let users = parse(document.as_deref())?.users.into_iter();
+            let key = DocumentKey::Calls(shard);
+            let part: Part = side_document::read(self.documents, &key).await?;
+            let users = part.users.into_iter();
             all.extend(users.map(|(user, look)| Watched { user, look }));
         }
         Ok(all)
@@ -156,43 +152,15 @@ impl<D: Documents> CallWatch<'_, D> {
         self.change(shard_of(&read.user), change).await
     }
 
-    /// Changes a document by compare-and-swap, and reads it back: no store's word for it is taken. False if `change` has
-    /// nothing to change.
+    /// False if `change` has nothing to change.
     async fn change(
         &self,
         shard: u8,
         change: impl Fn(&mut BTreeMap<UserId, Look>) -> bool,
     ) -> Result<bool, StoreError> {
         let key = DocumentKey::Calls(shard);
-        let mut marks: Vec<WriteId> = Vec::new();
-        let mut waits = backoff::contended(self.environment);
-        loop {
-            let (bytes, claim) = self.documents.claim(&key).await?;
-            let mut document = parse(bytes.as_deref())?;
-            // One that seemed to fail was made after all.
-            if marks.iter().any(|mark| document.writes.contains(mark)) {
-                return Ok(true);
-            }
-            if !change(&mut document.users) {
-                return Ok(false);
-            }
-            if let Some(error) = self.documents.known_to_fail(Access::Write) {
-                return Err(error);
-            }
-            let mark = WriteId::from_bits(self.environment.random());
-            let bytes = document.marked(mark.clone())?;
-            marks.push(mark.clone());
-            let swapped = self.documents.swap(claim, &bytes).await;
-            let stored = self.documents.read(&key).await?;
-            if parse(stored.as_deref())?.writes.contains(&mark) {
-                return Ok(true);
-            }
-            let Some(wait) = waits.next() else {
-                swapped?;
-                return Err(StoreError::Busy("many writers at once".to_owned()));
-            };
-            self.environment.wait(wait).await;
-        }
+        let change = |part: &mut Part| change(&mut part.users);
+        side_document::change(self.documents, self.environment, &key, change).await
     }
 }
 
@@ -205,23 +173,6 @@ impl Look {
             extra: Map::new(),
         }
     }
-}
-
-impl Document {
-    fn marked(mut self, mark: WriteId) -> Result<Vec<u8>, StoreError> {
-        self.writes.push(mark);
-        let surplus = self.writes.len().saturating_sub(WRITES_KEPT);
-        self.writes.drain(..surplus);
-        serde_json::to_vec(&self).map_err(|error| StoreError::Unreadable(error.to_string()))
-    }
-}
-
-fn parse(document: Option<&[u8]>) -> Result<Document, StoreError> {
-    let Some(bytes) = document else {
-        return Ok(Document::default());
-    };
-    serde_json::from_slice(bytes)
-        .map_err(|error| StoreError::Unreadable(format!("the watch over calls: {error}")))
 }
 
 /// Always the same for a user, whatever was built with what: replicas share the documents.

@@ -28,6 +28,7 @@ mod pseudonym;
 pub mod report;
 mod retention;
 mod rows;
+mod side_document;
 pub mod sql;
 mod sqlite;
 pub mod subscriptions;

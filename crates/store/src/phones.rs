@@ -1,13 +1,12 @@
 //! Whose a phone number is: a look-up table beside the states, for calls that come in.
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
-use talktime_usage::{PhoneNumber, UserId, WriteId};
+use talktime_usage::{PhoneNumber, UserId};
 
-use crate::backoff;
-use crate::documents::{Access, DocumentKey, Documents};
+use crate::documents::{DocumentKey, Documents};
 use crate::environment::Environment;
 use crate::error::StoreError;
+use crate::side_document;
 
 /// The table, in `documents`.
 pub struct Phones<'a, D> {
@@ -17,12 +16,8 @@ pub struct Phones<'a, D> {
 
 /// One number. Documents are never removed, so one that was taken away says nobody.
 #[derive(Default, Serialize, Deserialize)]
-struct Document {
+struct Entry {
     user: Option<UserId>,
-    write: Option<WriteId>,
-    /// Fields of a later version, kept.
-    #[serde(flatten)]
-    extra: Map<String, Value>,
 }
 
 impl<D: Documents> Phones<'_, D> {
@@ -32,7 +27,8 @@ impl<D: Documents> Phones<'_, D> {
     /// When the store fails.
     pub async fn user_of(&self, number: &PhoneNumber) -> Result<Option<UserId>, StoreError> {
         let key = DocumentKey::Phone(number.clone());
-        Ok(parse(self.documents.read(&key).await?.as_deref())?.user)
+        let entry: Entry = side_document::read(self.documents, &key).await?;
+        Ok(entry.user)
     }
 
     /// Makes it that user's, or nobody's.
@@ -45,39 +41,14 @@ impl<D: Documents> Phones<'_, D> {
         user: Option<&UserId>,
     ) -> Result<(), StoreError> {
         let key = DocumentKey::Phone(number.clone());
-        let mut waits = backoff::contended(self.environment);
-        loop {
-            let (bytes, claim) = self.documents.claim(&key).await?;
-            if let Some(error) = self.documents.known_to_fail(Access::Write) {
-                return Err(error);
-            }
-            let document = Document {
-                user: user.cloned(),
-                write: Some(WriteId::from_bits(self.environment.random())),
-                ..parse(bytes.as_deref())?
-            };
-            let document = serde_json::to_vec(&document)
-                .map_err(|error| StoreError::Unreadable(error.to_string()))?;
-            let swapped = self.documents.swap(claim, &document).await;
-            // No store's word for it is taken.
-            if self.documents.read(&key).await? == Some(document) {
-                return Ok(());
-            }
-            let Some(wait) = waits.next() else {
-                swapped?;
-                return Err(StoreError::Busy("many writers at once".to_owned()));
-            };
-            self.environment.wait(wait).await;
-        }
+        let change = |entry: &mut Entry| {
+            entry.user = user.cloned();
+            true
+        };
+        side_document::change(self.documents, self.environment, &key, change)
+            .await
+            .map(drop)
     }
-}
-
-fn parse(document: Option<&[u8]>) -> Result<Document, StoreError> {
-    let Some(bytes) = document else {
-        return Ok(Document::default());
-    };
-    serde_json::from_slice(bytes)
-        .map_err(|error| StoreError::Unreadable(format!("a phone number: {error}")))
 }
 
 #[cfg(test)]
