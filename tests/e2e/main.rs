@@ -44,6 +44,7 @@ mod call {
     mod accounts;
     mod ends;
     mod offers;
+    mod overshoot;
     mod phones;
 }
 

@@ -86,7 +86,7 @@ pub(super) fn assert_hung_up(provider: &ProviderStandIn, calls: usize, seconds: 
 
 /// Neither an answer nor a log has a key or a word of the provider's.
 #[track_caller]
-fn assert_nothing_leaks(bench: &Bench, answer: &Answer) {
+pub(super) fn assert_nothing_leaks(bench: &Bench, answer: &Answer) {
     let seen = format!("{answer:?}\n{}", bench.host.logs().join("\n"));
     for secret in [OPENAI_KEY, CANARY, INTERNAL_SECRET, JWT_SECRET] {
         assert!(!seen.contains(secret), "{secret} in {seen}");

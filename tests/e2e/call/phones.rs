@@ -15,7 +15,7 @@ use talktime_tests::provider_stand_in::{
 use talktime_tests::webhooks::signature;
 use talktime_tests::{Answer, Bench};
 
-use super::accounts::{USER, assert_hung_up, hang_ups};
+use super::accounts::{USER, assert_hung_up, assert_nothing_leaks, hang_ups};
 
 const KEY: &[u8] = b"the key of the phone tests, 32 b";
 const NUMBER: &str = "+14155550123";
@@ -76,7 +76,9 @@ async fn tell_signed(bench: &Bench, call: &str, headers: &[(&str, &str)], key: &
             signature(key, &format!("wh_{call}"), &seconds, body.as_bytes()),
         )
         .body(Bytes::from(body));
-    bench.send(request.expect("a request")).await
+    let answer = bench.send(request.expect("a request")).await;
+    assert_nothing_leaks(bench, &answer);
+    answer
 }
 
 /// It rings, and the provider tells.
