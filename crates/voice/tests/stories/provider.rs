@@ -118,56 +118,26 @@ impl Provider {
         }
         if let Some(call) = path.strip_suffix("/accept") {
             let (_, id) = call.rsplit_once('/').expect("a call's path");
-            let header = request.headers().get("openai-safety-identifier");
-            let user = header.and_then(|value| value.to_str().ok());
             let session = session.expect("whoever hangs up takes no call");
-            return self.accept(id, session, user.expect("a user")).await;
+            return self.accept(id, session, user_of(&request)).await;
         }
-        let header = request.headers().get("openai-safety-identifier");
-        let user = header.and_then(|value| value.to_str().ok());
         let session = session.expect("whoever hangs up offers no call");
-        self.open(session, user.expect("a user"), path.starts_with("/v1/live"))
-            .await
+        let is_live = path.starts_with("/v1/live");
+        self.open(session, user_of(&request), is_live).await
     }
 
     async fn open(&self, session: SessionId, user: &str, is_live: bool) -> Answer {
-        let chance = &self.simulation.chance;
-        let fate = chance.below(100);
-        let is_ill = self.mood.get() == Mood::Ill;
-        let on_its_way = self.millis(if (60..67).contains(&fate) {
-            12_000
-        } else {
-            300
-        });
-        self.simulation
-            .note(|| format!("an offer for {session}: {fate}"));
+        let write_down = |on_its_way| self.write_down(session, user, on_its_way);
+        let told = format!("an offer for {session}");
+        let (fate, id) = self.arrive(&told, write_down).await?;
+        self.simulation.wait(self.millis(300)).await;
         match fate {
-            67..75 => {
-                self.simulation.wait(on_its_way).await;
-                return refused(*chance.pick(&[400, 429, 500, 503]));
-            }
-            75..79 if is_ill => return self.lose().await,
-            _ => {}
-        }
-        let id = self.write_down(session, user, on_its_way);
-        self.simulation.wait(on_its_way).await;
-        match fate {
-            79..83 if is_ill => self.lose().await,
-            83..86 => {
-                self.simulation.wait(self.millis(3_000)).await;
-                Err(Failure::Unreachable)
-            }
-            86..89 => {
-                self.simulation.wait(self.millis(300)).await;
-                Ok(opened(None, "", is_live))
-            }
+            86..89 => Ok(opened(None, "", is_live)),
             89..92 => {
-                self.simulation.wait(self.millis(300)).await;
                 self.tell(&id);
                 Ok(opened(Some(&id), "<html>", is_live))
             }
             _ => {
-                self.simulation.wait(self.millis(300)).await;
                 self.tell(&id);
                 Ok(opened(Some(&id), SDP, is_live))
             }
@@ -176,6 +146,43 @@ impl Provider {
 
     /// Takes a phone call.
     async fn accept(&self, id: &str, session: SessionId, user: &str) -> Answer {
+        let told_at = self.simulation.now();
+        let write_down = |on_its_way| {
+            let opened_at = told_at.plus(on_its_way);
+            self.calls.borrow_mut().push(ProviderCall {
+                id: id.to_owned(),
+                safety_identifier: user.to_owned(),
+                session,
+                opened_at,
+                hung_up_at: None,
+                answered_at: Some(opened_at),
+                delivered_at: Some(opened_at),
+                phone: Some(Phone {
+                    told_at,
+                    heard_at: None,
+                }),
+            });
+            id.to_owned()
+        };
+        let (fate, _) = self.arrive(&format!("accept {id}"), write_down).await?;
+        self.simulation.wait(self.millis(300)).await;
+        if (86..89).contains(&fate) {
+            return refused(500);
+        }
+        let mut calls = self.calls.borrow_mut();
+        let call = calls.iter_mut().find(|call| call.id == id);
+        let phone = call.and_then(|call| call.phone.as_mut());
+        phone.expect("a phone call").heard_at = Some(self.simulation.now());
+        Ok(Response::new(Bytes::new()))
+    }
+
+    /// What becomes of a request that opens a call: `open` writes the call down that is open when the request has arrived.
+    /// Gives the fate of its answer, and the call's id.
+    async fn arrive(
+        &self,
+        told: &str,
+        open: impl FnOnce(Duration) -> String,
+    ) -> Result<(u64, String), Failure> {
         let chance = &self.simulation.chance;
         let fate = chance.below(100);
         let is_ill = self.mood.get() == Mood::Ill;
@@ -184,48 +191,25 @@ impl Provider {
         } else {
             300
         });
-        self.simulation.note(|| format!("accept {id}: {fate}"));
+        self.simulation.note(|| format!("{told}: {fate}"));
         match fate {
             67..75 => {
                 self.simulation.wait(on_its_way).await;
-                return refused(*chance.pick(&[404, 429, 500, 503]));
+                return Err(refusal(*chance.pick(&[400, 429, 500, 503])));
             }
-            75..79 if is_ill => return self.lose().await,
+            75..79 if is_ill => return Err(self.lose().await),
             _ => {}
         }
-        let told_at = self.simulation.now();
-        let opened_at = told_at.plus(on_its_way);
-        self.calls.borrow_mut().push(ProviderCall {
-            id: id.to_owned(),
-            safety_identifier: user.to_owned(),
-            session,
-            opened_at,
-            hung_up_at: None,
-            answered_at: Some(opened_at),
-            delivered_at: Some(opened_at),
-            phone: Some(Phone {
-                told_at,
-                heard_at: None,
-            }),
-        });
+        let id = open(on_its_way);
         self.simulation.wait(on_its_way).await;
         match fate {
-            79..83 if is_ill => return self.lose().await,
+            79..83 if is_ill => Err(self.lose().await),
             83..86 => {
                 self.simulation.wait(self.millis(3_000)).await;
-                return Err(Failure::Unreachable);
+                Err(Failure::Unreachable)
             }
-            86..89 => {
-                self.simulation.wait(self.millis(300)).await;
-                return refused(500);
-            }
-            _ => self.simulation.wait(self.millis(300)).await,
+            _ => Ok((fate, id)),
         }
-        let mut calls = self.calls.borrow_mut();
-        let call = calls.iter_mut().find(|call| call.id == id);
-        let phone = call.and_then(|call| call.phone.as_mut());
-        phone.expect("a phone call").heard_at = Some(self.simulation.now());
-        Ok(Response::new(Bytes::new()))
     }
 
     /// Its answer has come.
@@ -236,11 +220,11 @@ impl Provider {
     }
 
     /// The connection breaks off, at times because whoever asked is gone.
-    async fn lose(&self) -> Answer {
+    async fn lose(&self) -> Failure {
         if self.callers_die.get() {
             return self.simulation.crash().await;
         }
-        Err(Failure::Unreachable)
+        Failure::Unreachable
     }
 
     /// A call that is opened when the offer arrives, whether or not anybody still waits for it.
@@ -274,7 +258,7 @@ impl Provider {
             most
         });
         match fate {
-            57..62 => return self.lose().await,
+            57..62 => return Err(self.lose().await),
             62..70 => {
                 self.simulation.wait(on_its_way).await;
                 return refused(*chance.pick(&[429, 500, 503]));
@@ -292,7 +276,7 @@ impl Provider {
         let was_open = self.close(id, on_its_way);
         self.simulation.wait(on_its_way).await;
         match fate {
-            84..88 => self.lose().await,
+            84..88 => Err(self.lose().await),
             88..92 => Err(Failure::Unreachable),
             92..96 => refused(500),
             _ if was_open => {
@@ -323,9 +307,19 @@ impl Provider {
     }
 }
 
+fn user_of(request: &http::Request<Bytes>) -> &str {
+    let header = request.headers().get("openai-safety-identifier");
+    let user = header.and_then(|value| value.to_str().ok());
+    user.expect("a user")
+}
+
 fn refused(status: u16) -> Answer {
+    Err(refusal(status))
+}
+
+fn refusal(status: u16) -> Failure {
     let status = StatusCode::from_u16(status).expect("a status");
-    Err(Failure::of_status(status, &HeaderMap::new()).expect("no answer"))
+    Failure::of_status(status, &HeaderMap::new()).expect("no answer")
 }
 
 fn opened(id: Option<&str>, sdp: &str, is_live: bool) -> Response<Bytes> {
