@@ -26,6 +26,21 @@ fn the_first_billed_second_is_the_providers_answer() {
 }
 
 #[test]
+fn what_is_talked_while_the_store_writes_is_billed() {
+    let mut scene = Scene::new();
+    scene.play("0:00 dial");
+    let offered = scene.offer_at("0:08").expect("offered").at;
+    let id = CallId::parse("call-1").expect("an id");
+    // The provider has answered at 0:10, which is written down two seconds later.
+    let call = Call::new(CallProvider::OpenAi, id, scene.session, scene.when("0:10"));
+    let open = Command::OpenCall { call, offered };
+    let opened = scene.apply(&open, scene.when("0:12"));
+    assert!(matches!(opened, Ok(Reply::Opened(Ok(_)))), "{opened:?}");
+    scene.play("1:11 end");
+    assert_eq!(scene.ledger.sessions_told(), ["user_ended 1:01 2"]);
+}
+
+#[test]
 fn a_call_that_never_came_about_costs_nothing() {
     check("0:00 dial, 0:20 fail", &["error 0:20 0"]);
     check("0:00 dial, 0:20 end", &["user_ended 0:20 0"]);
