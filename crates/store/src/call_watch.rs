@@ -61,7 +61,7 @@ impl<D: Documents> CallWatch<'_, D> {
     ///
     /// # Errors
     /// When the store fails or stays contended.
-    pub async fn expect(&self, user: &UserId, at: Timestamp) -> Result<(), StoreError> {
+    pub async fn request_look(&self, user: &UserId, at: Timestamp) -> Result<(), StoreError> {
         let change = |users: &mut BTreeMap<UserId, Look>| {
             let look = users.entry(user.clone()).or_insert_with(|| Look::first(at));
             look.at = look.at.min(at);

@@ -92,7 +92,7 @@ impl<D: Documents, L: Ledger> Users<'_, D, L> {
             limits,
         };
         let applied = self.apply(user, &command, mark).await?;
-        self.call_watch().expect(user, look_at).await?;
+        self.call_watch().request_look(user, look_at).await?;
         let open = applied.state.map_or_else(Vec::new, |state| {
             let others = state.calls.iter().filter(|call| is_other(call));
             others.cloned().collect()

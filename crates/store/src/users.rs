@@ -264,7 +264,7 @@ impl<'a, D: Documents, L: Ledger> Users<'a, D, L> {
         };
         let is_news = look(&applied.before).is_none_or(|before| next < before);
         if (is_news || matches!(command, Command::Sweep { .. }))
-            && let Err(error) = Box::pin(self.call_watch().expect(user, next)).await
+            && let Err(error) = Box::pin(self.call_watch().request_look(user, next)).await
         {
             eprintln!(
                 "the calls of {} are looked at when the next sweep asks for it: {error}",
