@@ -2,7 +2,7 @@
 //!
 //! [`Users`] is the heart: it runs a command inside a compare-and-swap loop, and tells the ledger. [`sweep()`]
 //! does the same for alarms that are due. Beside the states there are two small tables: whose calls have to be looked at
-//! ([`call_watch`]), and whose a phone number is ([`Phones`]). Both know three narrow ports only: [`Documents`], [`Ledger`] and
+//! ([`call_watch`]), and whose a phone number is ([`Phones`]). All know three narrow ports only: [`Documents`], [`Ledger`] and
 //! [`Environment`] (clocks, chance, waiting). [`SqlLedger`] is the ledger in SQL over any [`Sql`] connection. What runs them
 //! on Spin is `talktime-spin`; here they run on documents in memory and on `SQLite`'s own library.
 //!
