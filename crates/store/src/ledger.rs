@@ -2,37 +2,12 @@
 
 use std::time::Duration;
 
-use talktime_usage::Alarm;
-use talktime_usage::{LedgerFacts, LedgerWrite, SessionId, State, Timestamp, UserId, WriteId};
+use talktime_usage::{LedgerFacts, LedgerWrite, SessionId, Timestamp, UserId};
 
 use crate::error::StoreError;
-use crate::sweep_clock::SweepClock;
 
 /// How long the creator of a user has before another may take over.
 pub const SEEDING_LEASE: Duration = Duration::from_secs(10);
-
-/// How long a sweep may take for the users that it claimed at once.
-pub const SWEEP_LEASE: Duration = Duration::from_secs(30);
-
-/// An alarm that a sweep has claimed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DueAlarm {
-    pub user: UserId,
-    /// The mark of whoever set it: if it is another by the time that the sweep is done, a newer alarm was set.
-    pub token: Option<String>,
-    /// How many sweeps of it failed in a row.
-    pub failures: u32,
-}
-
-/// Alarms that a sweep has claimed at once.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Claimed {
-    pub alarms: Vec<DueAlarm>,
-    /// Until when nobody else claims them.
-    pub until: Option<Timestamp>,
-    /// Rows of `users` whose id is none. They are put off, for an operator to look at.
-    pub unreadable: u64,
-}
 
 /// How the ledger took rows that it was to write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,29 +18,6 @@ pub enum Written {
     NewerKnown,
     /// It was not told: whoever has no ledger leaves them in the outbox, for the sweep.
     Later,
-}
-
-/// What precedes the mark of a sweep, as opposed to that of a write.
-pub(crate) const SWEPT: &str = "swept:";
-
-impl DueAlarm {
-    /// The token that a sweep leaves. Each has its own, so that one whose lease has run out cannot undo a later one.
-    pub(crate) fn token_of_sweep(sweep: &WriteId) -> String {
-        format!("{SWEPT}{}", sweep.as_str())
-    }
-
-    /// Whether the write that the alarm was set for is not in the state: it is set before the state is changed.
-    pub(crate) fn is_ahead_of(&self, state: Option<&State>) -> bool {
-        let Some(token) = self
-            .token
-            .as_deref()
-            .filter(|token| !token.starts_with(SWEPT))
-        else {
-            return false;
-        };
-        let is_made = |write| state.is_some_and(|state| state.has_write(&write));
-        !WriteId::parse(token).is_ok_and(is_made)
-    }
 }
 
 /// The second of the two interfaces: rows for billing and operators, alarms, and who creates a user. Every method can be
@@ -108,68 +60,12 @@ pub trait Ledger {
         at: Timestamp,
     ) -> impl Future<Output = Result<(), StoreError>>;
 
-    /// Inserts rows or brings them up to date, each by one statement that an older row cannot undo. A row that cannot be
-    /// written does not keep those after it from being written.
+    /// Inserts rows or brings them up to date; an older row undoes nothing. A row that cannot be written does not keep the
+    /// others from being written.
     fn write(
         &self,
         user: &UserId,
         rows: &[LedgerWrite],
         now: Timestamp,
     ) -> impl Future<Output = Result<Written, StoreError>>;
-
-    /// Claims up to `most` alarms that are due, for `SWEEP_LEASE`: first those that somebody waits for.
-    fn claim_due(
-        &self,
-        now: Timestamp,
-        most: u32,
-    ) -> impl Future<Output = Result<Claimed, StoreError>>;
-
-    /// Gives back alarms that were claimed until then and not looked at.
-    fn hand_back(
-        &self,
-        alarms: &[DueAlarm],
-        until: Timestamp,
-        now: Timestamp,
-    ) -> impl Future<Output = Result<(), StoreError>>;
-
-    /// Ends a claim: the alarm is set to `next` with the mark of the sweep, unless a newer one was set meanwhile.
-    fn finish_alarm(
-        &self,
-        alarm: &DueAlarm,
-        sweep: &WriteId,
-        next: Option<Alarm>,
-        now: Timestamp,
-    ) -> impl Future<Output = Result<(), StoreError>>;
-
-    /// Ends a claim whose work failed: the alarm is tried again at `next`, and the failure counted.
-    fn retry_alarm(
-        &self,
-        alarm: &DueAlarm,
-        next: Timestamp,
-        now: Timestamp,
-    ) -> impl Future<Output = Result<(), StoreError>>;
-
-    /// How many alarms are due, claimed ones included.
-    fn count_due(&self, now: Timestamp) -> impl Future<Output = Result<u64, StoreError>>;
-
-    /// What sweeps know of the time; `None` before the first.
-    fn sweep_clock(
-        &self,
-        now: Timestamp,
-    ) -> impl Future<Output = Result<Option<SweepClock>, StoreError>>;
-
-    /// Keeps what this sweep knows of the time.
-    fn set_sweep_clock(
-        &self,
-        clock: SweepClock,
-        now: Timestamp,
-    ) -> impl Future<Output = Result<(), StoreError>>;
-
-    /// Deletes up to `most` rows of each kind that were final before `before`, and says how many went.
-    fn prune(
-        &self,
-        before: Timestamp,
-        most: u32,
-        now: Timestamp,
-    ) -> impl Future<Output = Result<u64, StoreError>>;
 }

@@ -9,6 +9,7 @@
 //! The order of every change is: set the alarm, swap the document (that is the commit), tell the ledger. A crash between
 //! any two leaves an alarm that finishes the work from the document's outbox.
 
+mod alarms;
 mod backoff;
 pub mod call_watch;
 mod calls;

@@ -1,11 +1,9 @@
 //! The ledger of a component that is granted none.
 
-use talktime_usage::Alarm;
-use talktime_usage::{LedgerFacts, LedgerWrite, SessionId, Timestamp, UserId, WriteId};
+use talktime_usage::{LedgerFacts, LedgerWrite, SessionId, Timestamp, UserId};
 
 use crate::error::StoreError;
-use crate::ledger::{Claimed, DueAlarm, Ledger, Written};
-use crate::sweep_clock::SweepClock;
+use crate::ledger::{Ledger, Written};
 
 /// It serves commands about tokens and calls, which end and bill nothing by themselves. What time has brought about meanwhile
 /// waits in the outbox: while a session runs or a call is open the user has an alarm, and its sweep tells the ledger. To
@@ -66,53 +64,5 @@ impl Ledger for NoLedger {
         } else {
             Written::Later
         })
-    }
-
-    async fn claim_due(&self, _: Timestamp, _: u32) -> Result<Claimed, StoreError> {
-        refuse()
-    }
-
-    async fn hand_back(
-        &self,
-        _: &[DueAlarm],
-        _: Timestamp,
-        _: Timestamp,
-    ) -> Result<(), StoreError> {
-        refuse()
-    }
-
-    async fn finish_alarm(
-        &self,
-        _: &DueAlarm,
-        _: &WriteId,
-        _: Option<Alarm>,
-        _: Timestamp,
-    ) -> Result<(), StoreError> {
-        refuse()
-    }
-
-    async fn retry_alarm(
-        &self,
-        _: &DueAlarm,
-        _: Timestamp,
-        _: Timestamp,
-    ) -> Result<(), StoreError> {
-        refuse()
-    }
-
-    async fn count_due(&self, _: Timestamp) -> Result<u64, StoreError> {
-        refuse()
-    }
-
-    async fn sweep_clock(&self, _: Timestamp) -> Result<Option<SweepClock>, StoreError> {
-        refuse()
-    }
-
-    async fn set_sweep_clock(&self, _: SweepClock, _: Timestamp) -> Result<(), StoreError> {
-        refuse()
-    }
-
-    async fn prune(&self, _: Timestamp, _: u32, _: Timestamp) -> Result<u64, StoreError> {
-        refuse()
     }
 }

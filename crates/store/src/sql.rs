@@ -10,6 +10,16 @@ use crate::error::StoreError;
 /// whole request may take; so the calls are short, and between them it is asked whether there is time for another.
 const BUSY_TIMEOUT_MILLIS: u32 = 200;
 
+/// How many rows one statement writes at most: with a dozen parameters each, far below the 32,766 that `SQLite` takes, and
+/// short enough that others get their turn.
+pub(crate) const ROWS_PER_STATEMENT: usize = 128;
+
+/// The places of so many rows of so many parameters: `(?, ?), (?, ?)`.
+pub(crate) fn places(rows: usize, columns: usize) -> String {
+    let row = format!("({})", vec!["?"; columns].join(", "));
+    vec![row; rows].join(", ")
+}
+
 /// A connection. Tests have one of their own.
 pub trait Sql {
     /// Runs one statement once, and gives its rows.

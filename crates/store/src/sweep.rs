@@ -3,27 +3,29 @@
 use std::fmt;
 use std::time::Duration;
 
-use futures_util::StreamExt;
-use futures_util::stream;
+use futures_util::stream::{self, StreamExt};
 use talktime_usage::Alarm;
 use talktime_usage::{Command, LedgerWrite, State, Timestamp, rows_to_write};
 
+use crate::alarms::{Alarms, Claimed, DueAlarm, FinishedAlarm};
 use crate::documents::Documents;
 use crate::environment::Deadline;
 use crate::error::StoreError;
-use crate::ledger::{Claimed, DueAlarm, Ledger, SEEDING_LEASE, Written};
+use crate::ledger::{Ledger, SEEDING_LEASE, Written};
 use crate::pseudonym::pseudonym;
 use crate::sweep_clock::{BELIEVED_AFTER, SweepClock, Verdict, judge};
 use crate::users::{ApplyError, Users, WriteMark};
 use crate::writer::Reading;
+use together::TogetherLedger;
+
+mod together;
 
 /// How long one sweep goes on with further users. Well under the lease, and under the time that a scheduler's HTTP client
 /// waits.
 pub const SWEEP_BUDGET: Duration = Duration::from_secs(8);
 
-/// How many users are seen to at once: while one waits for the ledger, which may be a network away, the others go on. More
-/// would not help, since the calls to the key-value store come one after another.
-const AT_ONCE: usize = 4;
+/// How many users are seen to at once: so many share a statement, and so many documents are held in memory.
+const AT_ONCE: usize = 64;
 
 /// The most rows of a kind that one sweep deletes: a statement of some milliseconds.
 const PRUNED_MAX: u32 = 500;
@@ -111,7 +113,7 @@ pub struct SweepOrder {
 ///
 /// # Errors
 /// When the ledger cannot say what is due, or the clock cannot be believed. A failure with one user is only counted.
-pub async fn sweep<D: Documents, L: Ledger>(
+pub async fn sweep<D: Documents, L: Alarms>(
     users: &Users<'_, D, L>,
     order: SweepOrder,
 ) -> Result<SweepReport, SweepError> {
@@ -140,7 +142,7 @@ pub async fn sweep<D: Documents, L: Ledger>(
     Ok(report)
 }
 
-async fn check_clock<D: Documents, L: Ledger>(
+async fn check_clock<D: Documents, L: Alarms>(
     users: &Users<'_, D, L>,
     force: bool,
 ) -> Result<(), SweepError> {
@@ -163,34 +165,39 @@ async fn check_clock<D: Documents, L: Ledger>(
     }
 }
 
-/// Sees to users that were claimed at once, a few at a time, and hands back those that the time does not suffice for. Tells
-/// how many it changed.
-async fn sweep_batch<D: Documents, L: Ledger>(
+/// Sees to users that were claimed at once, and hands back those that the time does not suffice for. Tells how many it
+/// changed.
+async fn sweep_batch<D: Documents, L: Alarms>(
     users: &Users<'_, D, L>,
     claimed: Claimed,
     budget: Deadline,
     report: &mut SweepReport,
 ) -> u32 {
+    let together = TogetherLedger::new(users.ledger);
+    let of_each = Users {
+        documents: users.documents,
+        ledger: &together,
+        policy: users.policy,
+        environment: users.environment,
+    };
     let one = async |alarm: DueAlarm| {
         if budget.is_over(users.environment) {
             return (alarm, None);
         }
-        let done = sweep_user(users, &alarm).await;
-        if let Err(error) = &done {
-            eprintln!("sweep of {} failed: {error}", pseudonym(&alarm.user));
-            postpone(users, &alarm).await;
-        }
+        let done = sweep_user(&of_each, &alarm).await;
         (alarm, Some(done))
     };
-    let mut done = stream::iter(claimed.alarms.into_iter().map(one)).buffer_unordered(AT_ONCE);
-    let mut left = Vec::new();
+    let sweeps = stream::iter(claimed.alarms.into_iter().map(one)).buffer_unordered(AT_ONCE);
+    let (mut left, mut failed) = (Vec::new(), Vec::new());
     let mut changed = 0;
-    while let Some((alarm, outcome)) = done.next().await {
+    for (alarm, outcome) in together.run(sweeps, || users.now()).await {
         match outcome {
             None => left.push(alarm),
-            // It may have made its swap.
-            Some(Err(_)) => {
+            Some(Err(error)) => {
+                eprintln!("sweep of {} failed: {error}", pseudonym(&alarm.user));
+                failed.push(alarm);
                 report.failed += 1;
+                // It may have made its swap.
                 changed += 1;
             }
             Some(Ok(done)) => {
@@ -201,6 +208,9 @@ async fn sweep_batch<D: Documents, L: Ledger>(
             }
         }
     }
+    if !failed.is_empty() {
+        postpone(users, &failed).await;
+    }
     if let Some(until) = claimed.until.filter(|_| !left.is_empty())
         && let Err(error) = users.ledger.hand_back(&left, until, users.now()).await
     {
@@ -210,7 +220,7 @@ async fn sweep_batch<D: Documents, L: Ledger>(
     changed
 }
 
-async fn prune<D: Documents, L: Ledger>(users: &Users<'_, D, L>, retain: Duration) -> u64 {
+async fn prune<D: Documents, L: Alarms>(users: &Users<'_, D, L>, retain: Duration) -> u64 {
     let now = users.now();
     let kept_seconds = i64::try_from(retain.as_secs()).unwrap_or(i64::MAX);
     let before = Timestamp::from_unix_seconds(now.unix_seconds().saturating_sub(kept_seconds));
@@ -230,8 +240,8 @@ struct Done {
     archived: u64,
 }
 
-async fn sweep_user<D: Documents, L: Ledger>(
-    users: &Users<'_, D, L>,
+async fn sweep_user<D: Documents, L: Alarms>(
+    users: &Users<'_, D, TogetherLedger<'_, L>>,
     alarm: &DueAlarm,
 ) -> Result<Done, ApplyError> {
     let now = users.now();
@@ -240,7 +250,9 @@ async fn sweep_user<D: Documents, L: Ledger>(
     let Some(state) = &reading.state else {
         // Whoever is about to create the user may have died. If so, the next one to try sets an alarm again.
         let next = with_pending(None, None, alarm, users);
-        users.ledger.finish_alarm(alarm, &sweep, next, now).await?;
+        let alarm = alarm.clone();
+        let finished = FinishedAlarm { alarm, sweep, next };
+        users.ledger.finish_alarm(finished).await?;
         return Ok(Done::default());
     };
     let rows = rows_to_write(state, now, users.policy);
@@ -280,7 +292,9 @@ async fn sweep_user<D: Documents, L: Ledger>(
         });
     }
     let next = with_pending(next, applied.state.as_ref(), alarm, users);
-    users.ledger.finish_alarm(alarm, &sweep, next, now).await?;
+    let alarm = alarm.clone();
+    let finished = FinishedAlarm { alarm, sweep, next };
+    users.ledger.finish_alarm(finished).await?;
     Ok(done)
 }
 
@@ -322,16 +336,21 @@ fn with_pending<D: Documents, L: Ledger>(
     })
 }
 
-async fn postpone<D: Documents, L: Ledger>(users: &Users<'_, D, L>, alarm: &DueAlarm) {
-    let wait = RETRY_FIRST
-        .saturating_mul(2_u32.saturating_pow(alarm.failures))
-        .min(RETRY_LONGEST);
+async fn postpone<D: Documents, L: Alarms>(users: &Users<'_, D, L>, failed: &[DueAlarm]) {
     let now = users.now();
-    if let Err(error) = users.ledger.retry_alarm(alarm, now.plus(wait), now).await {
+    let next = |alarm: &DueAlarm| {
+        let wait = RETRY_FIRST.saturating_mul(2_u32.saturating_pow(alarm.failures));
+        now.plus(wait.min(RETRY_LONGEST))
+    };
+    let failed: Vec<_> = failed
+        .iter()
+        .map(|alarm| (alarm.clone(), next(alarm)))
+        .collect();
+    if let Err(error) = users.ledger.retry_alarms(&failed, now).await {
         // The lease runs out by itself.
         eprintln!(
-            "the alarm of {} keeps its lease: {error}",
-            pseudonym(&alarm.user)
+            "{} alarms that failed keep their lease: {error}",
+            failed.len()
         );
     }
 }

@@ -8,12 +8,13 @@ use talktime_usage::{
     Timestamp, UserId, WriteId, clock_ahead, next_look_at_calls, status,
 };
 
+use crate::alarms::DueAlarm;
 use crate::backoff;
 use crate::call_watch::CallWatch;
 use crate::documents::{Access, Documents};
 use crate::environment::{Deadline, Environment};
 use crate::error::StoreError;
-use crate::ledger::{DueAlarm, Ledger};
+use crate::ledger::Ledger;
 use crate::pseudonym::pseudonym;
 use crate::writer::{Carried, Change, Reading, Request};
 

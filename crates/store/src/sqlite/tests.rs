@@ -7,6 +7,7 @@ use talktime_usage::{Command, EndReason, SessionId, SessionStart};
 use uuid::Uuid;
 
 use super::*;
+use crate::alarms::Alarms;
 use crate::sweep::{SweepError, SweepOrder, SweepReport, sweep};
 use crate::testing::{Stage, user};
 
