@@ -184,16 +184,16 @@ impl HostBuilder {
         let schedules = cron::schedules(&manifest)?;
         let compiled = compiled::load(&manifest, self.verbose).await?;
         let files = Arc::new(Files::open(&self.storage)?);
-        let connection = files
-            .key_value_connection()
-            .map_err(|e| HostError::Storage {
-                path: manifest.folder.clone(),
-                message: e.to_string(),
-            })?;
+        let failed = |error: rusqlite::Error| HostError::Storage {
+            path: manifest.folder.clone(),
+            message: error.to_string(),
+        };
+        let connection = files.key_value_connection().map_err(failed)?;
+        let reader = files.key_value_reader().map_err(failed)?;
         let shared = Arc::new(Shared {
             variables,
             files,
-            key_value: KeyValue::new(connection, self.behaviour),
+            key_value: KeyValue::new(connection, reader, self.behaviour),
             clock: self.clock,
             chance: self.chance,
             logs: Logs::new(self.print_guest_output),

@@ -31,7 +31,7 @@ pub use idempotency::write_id_from;
 pub use origin::Origin;
 pub use problem::Problem;
 pub use request::Request;
-pub use response::{Response, in_one_write, respond};
+pub use response::{Response, respond};
 pub use routes::Verb;
 pub use service::Service;
 pub use signed::{Signed, webhook_keys};

@@ -1,10 +1,9 @@
-//! From an outcome to what the host gets: the headers of every answer, the line in the log, the one write.
+//! From an outcome to what the host gets: the headers of every answer, the line in the log.
 
 use bytes::Bytes;
 use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use http_body_util::Full;
-use talktime_spin::leave_in_one_write;
 
 use crate::answer::Answer;
 use crate::log::{self, Client};
@@ -25,15 +24,6 @@ const DEFAULT_HEADERS: [(&str, &str); 5] = [
     ("referrer-policy", "no-referrer"),
     ("x-content-type-options", "nosniff"),
 ];
-
-/// A response, when it can leave in one write: see [`leave_in_one_write`].
-pub async fn in_one_write(response: Response) -> Response {
-    // It changes no answer's content, so that no answer is withheld for it.
-    if let Err(error) = leave_in_one_write().await {
-        log::once(&format!("misconfigured: {error}; the default is assumed"));
-    }
-    response
-}
 
 /// The response to the outcome of a request, and the line in the log where there is something to say. `route` is what the
 /// log calls the path, `cors` are the headers that tell a browser who may read the answer.

@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
-use talktime_spin::{Misconfigured, Once, variable};
+use talktime_spin::{Misconfigured, Once, leave_in_one_write, variable};
 
 use crate::answer::Answer;
 use crate::cors::{self, Cors};
@@ -12,7 +12,7 @@ use crate::csrf::CookieUse;
 use crate::log::Client;
 use crate::problem::Problem;
 use crate::request::Request;
-use crate::response::{Response, in_one_write, respond};
+use crate::response::{Response, respond};
 use crate::routes::{self, Line};
 
 /// A component's routes and what goes for all of them. Lives in a `static`, so that what it reads of its configuration
@@ -60,7 +60,8 @@ impl<R: Copy + 'static> Service<R> {
                 HeaderMap::new(),
             ),
         };
-        in_one_write(response).await
+        leave_in_one_write().await;
+        response
     }
 
     /// The allowed origins; `None` where no browser calls.

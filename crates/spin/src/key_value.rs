@@ -1,5 +1,6 @@
 //! [`Documents`] in Spin's key-value store.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -82,9 +83,12 @@ fn watched<T>(access: Access, call: impl FnOnce() -> Result<T, Error>) -> Result
     outcome
 }
 
+/// The store, once this instance has opened it.
+static BUCKET: OnceLock<Bucket> = OnceLock::new();
+
 /// The documents in the store `default`.
 pub struct KeyValue {
-    bucket: Bucket,
+    bucket: &'static Bucket,
 }
 
 impl KeyValue {
@@ -97,14 +101,17 @@ impl KeyValue {
         swaps_left().saturating_sub(reserve)
     }
 
-    /// Opens the store.
+    /// Opens the store, once for each instance.
     ///
     /// # Errors
     /// When the host does not grant it or it cannot be reached.
     pub fn open() -> Result<Self, StoreError> {
-        Ok(Self {
-            bucket: open(LABEL).map_err(store_error)?,
-        })
+        let bucket = match BUCKET.get() {
+            Some(bucket) => Ok(bucket),
+            None => open(LABEL).map(|opened| BUCKET.get_or_init(|| opened)),
+        };
+        let bucket = bucket.map_err(store_error)?;
+        Ok(Self { bucket })
     }
 }
 
@@ -116,7 +123,7 @@ impl Documents for KeyValue {
     }
 
     async fn claim(&self, key: &DocumentKey) -> Result<(Option<Vec<u8>>, Cas), StoreError> {
-        let cas = Cas::new(&self.bucket, &key.to_string()).map_err(store_error)?;
+        let cas = Cas::new(self.bucket, &key.to_string()).map_err(store_error)?;
         let document = watched(Access::Read, || cas.current())?;
         Ok((document, cas))
     }

@@ -11,8 +11,8 @@ mod once;
 pub mod outbound;
 mod secret;
 mod settings;
-mod single_write;
 mod sql;
+mod turns;
 mod variables;
 mod voice_accounts;
 
@@ -21,7 +21,7 @@ pub use key_value::{KeyValue, Serves};
 pub use once::Once;
 pub use secret::check_secret;
 pub use settings::Settings;
-pub use single_write::leave_in_one_write;
 pub use sql::{Ledger, SqlConnection, ledger};
+pub use turns::{leave_in_one_write, next_turn};
 pub use variables::{Misconfigured, parsed, variable};
 pub use voice_accounts::{call_accounts, voice_accounts};

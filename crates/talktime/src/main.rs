@@ -20,6 +20,9 @@ use tokio::{
 
 use demo::Secrets;
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Runs the application of a spin.toml without the Spin CLI. For development and tests, not a production server.
 #[derive(Parser)]
 #[command(version, args_conflicts_with_subcommands = true)]

@@ -1,6 +1,7 @@
 //! Where the data is: Spin's own two files in Spin's own place, or a private folder that goes when the host goes.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rusqlite::Connection;
 use talktime_build::key_value_file;
@@ -81,6 +82,13 @@ impl Files {
     /// The connection that all key-value stores of a host share, as in Spin.
     pub(crate) fn key_value_connection(&self) -> rusqlite::Result<Connection> {
         self.connect(key_value_file::NAME)
+    }
+
+    /// Another one for reads, which fails at once where it would have to wait.
+    pub(crate) fn key_value_reader(&self) -> rusqlite::Result<Connection> {
+        let connection = self.connect(key_value_file::NAME)?;
+        connection.busy_timeout(Duration::ZERO)?;
+        Ok(connection)
     }
 
     /// A new connection to the ledger, as each of a guest's `open`s is.

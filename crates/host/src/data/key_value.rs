@@ -54,19 +54,22 @@ pub(crate) enum Swap {
 
 type Result<T> = std::result::Result<T, String>;
 
-/// All stores of a host. Spin shares one connection among them, and so does this.
+/// All stores of a host. Spin shares one connection among them, and so does this, but for reads that need not wait.
 #[derive(Debug)]
 pub(crate) struct KeyValue {
     connection: Mutex<Connection>,
+    reader: Mutex<Connection>,
     behaviour: KvBehaviour,
     /// Writes to each key through this host; what Redis and the versioned backends watch.
     versions: Mutex<HashMap<(String, String), u64>>,
 }
 
 impl KeyValue {
-    pub(crate) fn new(connection: Connection, behaviour: KvBehaviour) -> Self {
+    /// On a connection, and another one to the same file that does not wait for locks.
+    pub(crate) fn new(connection: Connection, reader: Connection, behaviour: KvBehaviour) -> Self {
         Self {
             connection: Mutex::new(connection),
+            reader: Mutex::new(reader),
             behaviour,
             versions: Mutex::default(),
         }
@@ -74,6 +77,28 @@ impl KeyValue {
 
     pub(crate) fn get(&self, store: &str, key: &str) -> Result<Option<Vec<u8>>> {
         limited(select(&lock(&self.connection), store, key)?)
+    }
+
+    /// [`Self::get`], where that is a matter of microseconds: `None` where it would wait, for a lock of another process say.
+    /// In WAL mode a read waits for no write, and sees what is committed.
+    pub(crate) fn get_at_once(&self, store: &str, key: &str) -> Option<Result<Option<Vec<u8>>>> {
+        let found = select(&lock(&self.reader), store, key).ok()?;
+        Some(limited(found))
+    }
+
+    /// [`Self::current`], likewise. Where versions are compared, what is read and its version belong together, so there only
+    /// the one connection will do.
+    pub(crate) fn current_at_once(&self, cas: &Cas) -> Option<Result<Option<Vec<u8>>>> {
+        if self.behaviour != KvBehaviour::Sqlite {
+            return None;
+        }
+        let value = select(&lock(&self.reader), &cas.store, &cas.key).ok()?;
+        *lock(&cas.seen) = Seen {
+            value: value.clone(),
+            version: 0,
+            is_read: true,
+        };
+        Some(limited(value))
     }
 
     pub(crate) fn set(&self, store: &str, key: &str, value: &[u8]) -> Result<()> {

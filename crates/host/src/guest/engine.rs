@@ -9,6 +9,9 @@ use crate::error::HostError;
 /// How often a guest that computes gives the thread back. What stops it is a time limit outside of it.
 pub(crate) const EPOCH_MILLIS: u64 = 10;
 
+/// How much of an instance's memory stays with its place in the pool.
+const KEPT_BYTES: usize = 1 << 20;
+
 /// One engine for all hosts of a process: each pool reserves terabytes of address space.
 static ENGINE: OnceLock<Engine> = OnceLock::new();
 
@@ -37,9 +40,11 @@ fn config(pooling: bool) -> Config {
         .wasm_component_model_async(true)
         .epoch_interruption(true);
     if pooling {
-        config.allocation_strategy(InstanceAllocationStrategy::Pooling(
-            PoolingAllocationConfig::default(),
-        ));
+        let mut pool = PoolingAllocationConfig::default();
+        // What an instance has touched is wiped for the next one instead of being given back to the system page by page.
+        pool.linear_memory_keep_resident(KEPT_BYTES)
+            .table_keep_resident(KEPT_BYTES);
+        config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
     }
     config
 }

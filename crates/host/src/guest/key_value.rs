@@ -98,10 +98,21 @@ impl store::Host for Instance {
 
 impl store::HostBucket for Instance {
     async fn get(&mut self, bucket: Resource<Bucket>, key: String) -> Guest<Option<Vec<u8>>> {
-        self.on_bucket(bucket.rep(), CallKind::KvGet, &key, |kv, store| {
-            kv.get(store, &key)
-        })
-        .await
+        let (store, component) = match self.bucket(bucket.rep()) {
+            Ok(found) => found,
+            Err(error) => return Ok(Err(error)),
+        };
+        let key_value = &component.host.key_value;
+        let effect = async || {
+            let at_once = key_value.get_at_once(&store, &key);
+            at_once
+                .unwrap_or_else(|| blocking(|| key_value.get(&store, &key)))
+                .map_err(Error::Other)
+        };
+        component
+            .faults
+            .around(CallKind::KvGet, &key, Error::Other, effect)
+            .await
     }
 
     async fn set(&mut self, bucket: Resource<Bucket>, key: String, value: Vec<u8>) -> Guest<()> {
@@ -162,7 +173,12 @@ impl atomics::HostCas for Instance {
         };
         let component = self.component.clone();
         let key_value = &component.host.key_value;
-        let effect = async || blocking(|| key_value.current(&cas)).map_err(Error::Other);
+        let effect = async || {
+            let at_once = key_value.current_at_once(&cas);
+            at_once
+                .unwrap_or_else(|| blocking(|| key_value.current(&cas)))
+                .map_err(Error::Other)
+        };
         component
             .faults
             .around(CallKind::KvCurrent, &cas.key, Error::Other, effect)

@@ -5,6 +5,7 @@ fn check(behaviour: KvBehaviour, test: impl FnOnce(&KeyValue)) {
     let files = Files::open(&Storage::Memory).unwrap();
     test(&KeyValue::new(
         files.key_value_connection().unwrap(),
+        files.key_value_reader().unwrap(),
         behaviour,
     ));
 }
