@@ -34,8 +34,8 @@ async fn nothing_is_lost_or_doubled_however_often_the_process_is_killed() {
         let mut server = Process::start(data.path()).await;
         let mut sweeper = Process::start(data.path()).await;
         let running = load.start(round, [server.base_url(), sweeper.base_url()]);
-        // Now and then long enough for the cron trigger, which fires every five seconds.
-        let longest = if rng.u8(..5) == 0 { 6_000 } else { 900 };
+        // Now and then long enough for the cron trigger, which fires each second.
+        let longest = if rng.u8(..5) == 0 { 2_500 } else { 900 };
         tokio::time::sleep(Duration::from_millis(rng.u64(50..longest))).await;
         if rng.bool() {
             sweeper.kill().await;

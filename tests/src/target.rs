@@ -97,6 +97,7 @@ impl Target {
         let host = built::host()
             .await
             .storage(Storage::Memory)
+            .tcp_nodelay(false)
             .build()
             .await
             .expect("the components link");

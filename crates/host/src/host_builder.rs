@@ -60,6 +60,7 @@ pub struct HostBuilder {
     verbose: bool,
     print_guest_output: bool,
     cron: bool,
+    tcp_nodelay: bool,
 }
 
 impl HostBuilder {
@@ -80,6 +81,7 @@ impl HostBuilder {
             verbose: false,
             print_guest_output: false,
             cron: false,
+            tcp_nodelay: true,
         })
     }
 
@@ -170,6 +172,13 @@ impl HostBuilder {
         self
     }
 
+    /// Whether the server sends what it has at once. Spin 4.1 leaves this off.
+    #[must_use]
+    pub fn tcp_nodelay(mut self, on: bool) -> Self {
+        self.tcp_nodelay = on;
+        self
+    }
+
     /// Compiles and links all components, and opens the storage.
     ///
     /// # Errors
@@ -229,6 +238,7 @@ impl HostBuilder {
             shared,
             limit: Semaphore::new(REQUESTS_AT_A_TIME_MAX),
             request_log: self.verbose,
+            tcp_nodelay: self.tcp_nodelay,
         });
         // Nobody else has it, so it is set here.
         let _ = application.set(Arc::downgrade(&app));

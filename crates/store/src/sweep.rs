@@ -123,7 +123,8 @@ pub async fn sweep<D: Documents, L: Alarms>(
         due: users.ledger.count_due(users.now()).await?,
         ..SweepReport::default()
     };
-    let mut left = order.changed_max;
+    // Nearly always nothing is due, and then nothing is written.
+    let mut left = if report.due > 0 { order.changed_max } else { 0 };
     while left > 0 && !budget.is_over(users.environment) {
         let most = order.batch.min(left);
         let claimed = users.ledger.claim_due(users.now(), most).await?;
@@ -138,7 +139,9 @@ pub async fn sweep<D: Documents, L: Alarms>(
     {
         report.pruned = prune(users, retain).await;
     }
-    report.remaining = users.ledger.count_due(users.now()).await?;
+    if report.due > 0 {
+        report.remaining = users.ledger.count_due(users.now()).await?;
+    }
     Ok(report)
 }
 

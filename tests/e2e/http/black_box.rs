@@ -1,6 +1,6 @@
 //! What can be tried over HTTP alone, on any host: the embedded one, any base URL, and `spin up` where there is one.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use talktime_tests::Target;
@@ -55,6 +55,49 @@ async fn a_session_runs_from_start_to_end() {
         assert_eq!(known["periods"][0]["minutesUsed"], 1);
     })
     .await;
+}
+
+/// Spin's server does not set `TCP_NODELAY`: an answer in two writes waits for the client's delayed acknowledgement, 40 ms.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_waits_for_no_acknowledgement() {
+    /// A machine with much else to do is late too, but not in each round.
+    const ROUNDS: usize = 5;
+    /// Where answers leave in two writes, from 7 to 50 of so many are late.
+    const ASKED: usize = 100;
+    const LATE_MAX: usize = 2;
+
+    Target::each(async |target| {
+        let user = target.fresh_user();
+        let session = target.start(&user).await;
+        let mut late = Vec::new();
+        for _ in 0..ROUNDS {
+            late.push(late_answers(target, &user, &session, ASKED).await);
+            if late.last() <= Some(&LATE_MAX) {
+                return;
+            }
+        }
+        panic!("{}: of {ASKED} answers {late:?} were late", target.name);
+    })
+    .await;
+}
+
+/// How many of so many answers, one after another, took as long as a delayed acknowledgement.
+async fn late_answers(target: &Target, user: &str, session: &str, asked: usize) -> usize {
+    const DELAY: Duration = Duration::from_millis(38);
+
+    let mut late = 0;
+    for turn in 0..asked {
+        let begun = Instant::now();
+        let answer = if turn % 2 == 0 {
+            target.get(user, "/api/session/status").await
+        } else {
+            let body = json!({ "sessionId": session });
+            target.post(user, "/api/session/heartbeat", body).await
+        };
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        late += usize::from(begun.elapsed() >= DELAY);
+    }
+    late
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -187,7 +230,7 @@ async fn dripped(target: &Target, path: &str, user: &str) -> String {
 async fn a_body_that_drips_is_given_up_after_ten_seconds() {
     Target::each(async |target| {
         let user = target.fresh_user();
-        let begun = std::time::Instant::now();
+        let begun = Instant::now();
         let (start, update) = tokio::join!(
             dripped(target, "/api/session/start", &user),
             dripped(target, "/api/internal/update-plan", &user),

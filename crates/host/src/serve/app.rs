@@ -28,6 +28,7 @@ pub(crate) struct App {
     pub(crate) shared: Arc<Shared>,
     pub(crate) limit: Semaphore,
     pub(crate) request_log: bool,
+    pub(crate) tcp_nodelay: bool,
 }
 
 /// One component, ready to be called in the ways that its triggers need.

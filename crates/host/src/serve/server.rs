@@ -110,7 +110,7 @@ async fn connection(
 ) {
     // An answer leaves in two writes: without this, the second waits 40 ms for the client's delayed acknowledgement.
     // A socket that refuses the option is slow, and works.
-    let _ = stream.set_nodelay(true);
+    let _ = stream.set_nodelay(app.tcp_nodelay);
     let service = service_fn(move |request: http::Request<Incoming>| {
         let app = app.clone();
         async move {
