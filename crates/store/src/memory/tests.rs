@@ -4,8 +4,12 @@
 //!
 //! `TALKTIME_SEED=7` runs that seed alone, on all stores, and `TALKTIME_SEEDS=5000` so many.
 
+mod acts;
+mod billing;
 mod checker;
 mod ledger;
+mod mints;
+mod provider;
 mod round;
 mod workload;
 mod world;
