@@ -24,6 +24,9 @@ use crate::sweep_clock::{Suspect, SweepClock};
 /// answered within five seconds.
 const TRIED_FOR: Duration = Duration::from_secs(1);
 
+/// How far the clocks of all machines may differ.
+const CLOCKS_APART_MAX: Duration = Duration::from_mins(1);
+
 /// For how long an id that is none is put off.
 const UNREADABLE_PUT_OFF: Duration = Duration::from_hours(24);
 
@@ -80,12 +83,14 @@ impl<C: Sql> SqlLedger<C> {
         let which = if urgent { "alarm_urgent = 1 AND " } else { "" };
         let sql = format!(
             "UPDATE users SET lease_until = ?2 WHERE id IN (SELECT id FROM users WHERE {which}alarm_at <= ?1 \
-             AND lease_until <= ?1 ORDER BY alarm_at LIMIT ?3) RETURNING id, alarm_token, failures"
+             AND (lease_until <= ?1 OR lease_until > ?4) ORDER BY alarm_at LIMIT ?3) \
+             RETURNING id, alarm_token, failures"
         );
         let parameters = [
             seconds(now),
             seconds(now.plus(SWEEP_LEASE)),
             Value::Integer(most.into()),
+            seconds(longest(now, SWEEP_LEASE)),
         ];
         self.query(now, &sql, parameters).await
     }
@@ -107,6 +112,12 @@ impl<C: Sql> SqlLedger<C> {
             eprintln!("it keeps its lease: {error}");
         }
     }
+}
+
+/// Until when a lease that was given by now can last at the most: that of a machine whose clock is as far ahead as clocks may
+/// be. One that lasts longer was given by a clock that was wrong, and keeps nobody from anything.
+fn longest(now: Timestamp, lease: Duration) -> Timestamp {
+    now.plus(lease).plus(CLOCKS_APART_MAX)
 }
 
 /// The alarm in a row of `id, alarm_token, failures`; else the id that is none, and why.
@@ -143,7 +154,7 @@ impl<C: Sql> Ledger for SqlLedger<C> {
              ON CONFLICT (id) DO UPDATE SET seed_token = excluded.seed_token, \
              seed_lease_until = excluded.seed_lease_until, alarm_at = excluded.alarm_at, \
              alarm_token = excluded.alarm_token, alarm_urgent = 1 WHERE users.seed_lease_until <= ?2 \
-             OR users.seed_token = excluded.seed_token",
+             OR users.seed_lease_until > ?7 OR users.seed_token = excluded.seed_token",
             [
                 text(user.as_str()),
                 seconds(now),
@@ -151,6 +162,7 @@ impl<C: Sql> Ledger for SqlLedger<C> {
                 seconds(now.plus(SEEDING_LEASE)),
                 seconds_up(alarm_at),
                 text(write),
+                seconds(longest(now, SEEDING_LEASE)),
             ],
         )
         .await?;

@@ -148,10 +148,10 @@ impl World {
         }
         self.provider.per_mille.set(per_mille);
         let chance = &self.simulation.chance;
-        let tasks = asked.iter().map(|asked| {
-            let later = *chance.pick(&LATER_MILLIS_MAX);
-            let later = Duration::from_millis(chance.below(later));
-            self.task(asked, later)
+        let tasks = asked.iter().map(|each| {
+            let most = if asked.len() > 1 { *chance.pick(&LATER_MILLIS_MAX) } else { 1 };
+            let later = Duration::from_millis(chance.below(most));
+            self.task(each, later)
         });
         let outcomes = self.simulation.run(tasks);
         for faults in faults {
