@@ -9,7 +9,7 @@ use talktime_usage::{
 
 use super::mints::LIMITS;
 use super::workload::Asked;
-use super::world::World;
+use super::world::{Clock, World};
 use crate::call_watch::Watched;
 use crate::memory::{MemoryDocuments, Task};
 use crate::no_ledger::NoLedger;
@@ -129,8 +129,16 @@ impl World {
                 Ok(minted.at)
             }
             Err(error) => {
-                if let ApplyError::Refused(Refusal::TooManyMints { .. }) = error {
-                    self.refused.borrow_mut().push(user);
+                match error {
+                    ApplyError::Refused(Refusal::TooManyMints { .. }) => {
+                        self.refused.borrow_mut().push(user);
+                    }
+                    ApplyError::Refused(Refusal::CallPending { .. })
+                        if self.clock == Clock::Steady =>
+                    {
+                        self.complain(mints.refuse_offer(self.simulation.now()));
+                    }
+                    _ => {}
                 }
                 Err(error)
             }
@@ -142,6 +150,7 @@ impl World {
         let (users, id) = (self.voice(), &self.users[user].id);
         let look_at = self.simulation.now().plus(LOOK_AFTER);
         let mark = users.fresh_mark();
+        self.mints.borrow_mut()[user].offer(self.simulation.now());
         let offer = users.offer_call(id, session, None, LIMITS, look_at, &mark);
         let (minted, open) = match offer.await {
             Ok((minted, open)) => (self.mint(user, Ok(minted))?, open),

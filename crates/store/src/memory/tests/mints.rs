@@ -18,6 +18,8 @@ const WINDOW: Duration = Duration::from_mins(1);
 pub struct Mints {
     /// When each was asked for. It takes one place at most.
     asked: Vec<Timestamp>,
+    /// When each call was about to be offered.
+    offered: Vec<Timestamp>,
     /// The instants of those that were granted, and that nobody gave back.
     granted: Vec<Timestamp>,
 }
@@ -57,7 +59,18 @@ impl Mints {
         Ok(())
     }
 
-    /// The user's state was lost, or its time moved.
+    pub fn offer(&mut self, now: Timestamp) {
+        self.offered.push(now);
+    }
+
+    /// An offer was refused since another was on its way. The last of them is this one, or was at once with it.
+    pub fn refuse_offer(&self, now: Timestamp) -> Checked {
+        let recent = self.offered.iter().filter(|at| now.since(**at) < WINDOW * 2);
+        ensure!(recent.count() > 1, "an offer was refused for no other");
+        Ok(())
+    }
+
+    /// The time of the user's state was moved.
     pub fn forget(&mut self) {
         *self = Self::default();
     }

@@ -19,6 +19,9 @@ const TROUBLE: Duration = Duration::from_secs(30);
 /// a creator has.
 const LATER_MILLIS_MAX: [u64; 6] = [1, 10, 10, 30, 60, 14_000];
 
+/// The same where several create a user: the later ones come when the first one's lease runs out.
+const CREATORS_LATER: [u64; 3] = [1, 10, 16_000];
+
 /// Which statements fail while no rows are written, and how.
 const NO_ROWS: (&str, &str) = ("INSERT INTO usage_", "disk I/O error");
 
@@ -31,12 +34,13 @@ impl World {
     pub fn round(&mut self) -> Checked {
         let chance = &self.simulation.chance;
         let per_mille = *chance.pick(&[0, 0, 10, 40, 120]);
-        let count = *chance.pick(&[1, 2, 2, 3, 3, 4, 6]);
-        let asked = self.draw(count);
+        let count = *chance.pick(&[1, 1, 2, 2, 3, 3, 4, 6]);
+        let (asked, creates) = self.draw(count);
         for (number, asked) in asked.iter().enumerate() {
             self.simulation.note(|| format!("== {number}: {asked:?}"));
         }
-        self.slow_down(count);
+        self.slow_down(count, creates);
+        let calm = !self.is_troubled() && self.simulation.slow_tasks.borrow().is_empty();
         // At times the ledger takes no rows at all, whoever brings them.
         let chance = &self.simulation.chance;
         if per_mille > 0 && chance.percent(20) {
@@ -44,15 +48,17 @@ impl World {
             *self.ledger.sql.inner.broken.borrow_mut() = Some(NO_ROWS);
             self.troubled = Some(self.simulation.elapsed());
         }
-        let outcomes = self.at_once(&asked, per_mille);
-        *self.ledger.sql.inner.broken.borrow_mut() = None;
+        let before = self.faults();
+        let later_max: &[u64] = if creates { &CREATORS_LATER } else { &LATER_MILLIS_MAX };
+        let outcomes = self.at_once(&asked, per_mille, later_max);
+        let rows_were_written = self.ledger.sql.inner.broken.take().is_none();
         if !self.simulation.slow_tasks.take().is_empty() {
             self.troubled = Some(self.simulation.elapsed());
         }
         // In a round nobody looks after calls but who is drawn to.
         self.untended = self.simulation.now();
         self.observe()?;
-        let alone = asked.len() == 1 && !self.is_troubled();
+        let alone = asked.len() == 1 && (!self.is_troubled() || (calm && rows_were_written && self.only_a_swap_failed(before)));
         for (asked, outcome) in asked.iter().zip(outcomes) {
             self.simulation.note(|| format!("-- {outcome:?}"));
             self.check(asked, outcome, alone)?;
@@ -61,8 +67,11 @@ impl World {
     }
 
     /// At times some of the machines are slow.
-    fn slow_down(&self, count: usize) {
+    fn slow_down(&self, count: usize, creates: bool) {
         let chance = &self.simulation.chance;
+        if creates && chance.percent(50) {
+            self.simulation.slow_tasks.borrow_mut().insert(0, SLOW_MILLIS[3]);
+        }
         if !chance.percent(30) {
             return;
         }
@@ -79,7 +88,7 @@ impl World {
 
     /// So many requests and sweeps. Mostly they are for one user. Where an alarm is due, a sweep and a request meet, and a
     /// client that did not wait asks twice at once; and at times several start the first session of a user at once.
-    fn draw(&mut self, count: usize) -> Vec<Asked> {
+    fn draw(&mut self, count: usize) -> (Vec<Asked>, bool) {
         let chance = &self.simulation.chance;
         let due = ledger::next_alarm(self).is_some_and(|at| at <= self.now_seconds());
         let mut focus = self.any_user();
@@ -110,7 +119,7 @@ impl World {
             let next = next.unwrap_or_else(|| self.draw_event(user));
             asked.push(next);
         }
-        asked
+        (asked, creates.is_some())
     }
 
     fn any_user(&self) -> usize {
@@ -134,23 +143,21 @@ impl World {
         Asked::Event(self.events.len() - 1 - back)
     }
 
-    pub fn at_once(&mut self, asked: &[Asked], per_mille: u64) -> Vec<Option<Outcome>> {
+    pub fn at_once(
+        &mut self,
+        asked: &[Asked],
+        per_mille: u64,
+        later_max: &[u64],
+    ) -> Vec<Option<Outcome>> {
         let faults = [&self.documents.faults, &self.ledger.sql.faults];
-        let happened = || {
-            faults
-                .iter()
-                .map(|faults| faults.happened.get())
-                .sum::<u32>()
-        };
-        let before = happened();
+        let before = self.faults();
         for faults in faults {
             faults.per_mille.set(per_mille);
         }
-        self.provider.per_mille.set(per_mille);
+        self.provider.per_mille.set(3 * per_mille);
         let chance = &self.simulation.chance;
         let tasks = asked.iter().map(|each| {
-            let most = if asked.len() > 1 { *chance.pick(&LATER_MILLIS_MAX) } else { 1 };
-            let later = Duration::from_millis(chance.below(most));
+            let later = Duration::from_millis(chance.below(*chance.pick(later_max)));
             self.task(each, later)
         });
         let outcomes = self.simulation.run(tasks);
@@ -158,10 +165,22 @@ impl World {
             faults.per_mille.set(0);
         }
         self.provider.per_mille.set(0);
-        if happened() > before {
+        if self.faults().0 > before.0 {
             self.troubled = Some(self.simulation.elapsed());
         }
         outcomes
+    }
+
+    /// How many calls went wrong, and how many of these were swaps that failed.
+    fn faults(&self) -> (u32, u32) {
+        let (documents, ledger) = (&self.documents.faults, &self.ledger.sql.faults);
+        let happened = documents.happened.get() + ledger.happened.get();
+        (happened, documents.failed_changes.get())
+    }
+
+    /// Whether one swap failed since then, done or not, and nothing else: it is made again, and nobody notices.
+    fn only_a_swap_failed(&self, before: (u32, u32)) -> bool {
+        self.faults() == (before.0 + 1, before.1 + 1)
     }
 
     pub fn is_troubled(&self) -> bool {
@@ -190,7 +209,7 @@ impl World {
 
     /// One of those alone, while nothing goes wrong.
     pub fn quietly(&mut self, asked: &Asked) -> Checked {
-        let outcomes = self.at_once(std::slice::from_ref(asked), 0);
+        let outcomes = self.at_once(std::slice::from_ref(asked), 0, &[1]);
         for outcome in outcomes {
             if let Some(Err(error)) = outcome {
                 ensure!(self.is_troubled(), "{asked:?} failed: {error}");
