@@ -10,12 +10,12 @@ use talktime_usage::{
 use super::mints::LIMITS;
 use super::workload::Asked;
 use super::world::{Clock, World};
+use crate::Environment;
 use crate::call_watch::Watched;
 use crate::memory::{MemoryDocuments, Task};
 use crate::no_ledger::NoLedger;
 use crate::sweep::{SweepError, SweepOrder, sweep};
 use crate::users::{ApplyError, Users, WriteMark};
-use crate::Environment;
 
 /// What it came to.
 pub type Outcome = Result<Option<Reply>, ApplyError>;

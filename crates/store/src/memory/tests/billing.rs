@@ -66,7 +66,13 @@ fn source(user: &UserId, number: usize) -> Source {
 
 impl Event {
     /// Something that happens to one of the user's sources now.
-    pub fn draw(user: usize, number: u64, policy: &Policy, chance: &Chance, now: Timestamp) -> Self {
+    pub fn draw(
+        user: usize,
+        number: u64,
+        policy: &Policy,
+        chance: &Chance,
+        now: Timestamp,
+    ) -> Self {
         let index = usize::try_from(chance.below(SOURCES as u64)).expect("small");
         let told = match chance.below(10) {
             0 if index != MANUAL => Told::Behind(index, Some(paid(chance, now))),

@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use talktime_usage::{
-    CallId, EndReason, EndedSession, Minutes, Policy, Refusal, Reply, SessionId, State, Timestamp, UserId,
-    WriteId,
+    CallId, EndReason, EndedSession, Minutes, Policy, Refusal, Reply, SessionId, State, Timestamp,
+    UserId, WriteId,
 };
 
 use super::provider::Provider;
@@ -268,7 +268,9 @@ impl User {
         let interval = self.policy.heartbeat_interval;
         let allowance = if signs.called { interval * 3 } else { interval };
         let latest = signs.latest.unwrap_or(started_at).max(started_at);
-        let latest = latest.plus(allowance).max(signs.token_until.unwrap_or(latest));
+        let latest = latest
+            .plus(allowance)
+            .max(signs.token_until.unwrap_or(latest));
         ensure!(
             end.at <= latest && signs.sure.is_none_or(|sure| end.at >= sure),
             "{id} was heard of until {latest:?} at most, and ended {end:?}: {signs:?}"

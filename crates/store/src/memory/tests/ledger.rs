@@ -174,7 +174,12 @@ pub fn books_balance(world: &World, user: &User) -> Checked {
     }
     for pair in periods.windows(2) {
         let (one, two) = (numbers(&pair[0]), numbers(&pair[1]));
-        ensure!(one[1] <= two[0] || world.clock == Clock::Wrong, "{} and {} overlap", pair[0], pair[1]);
+        ensure!(
+            one[1] <= two[0] || world.clock == Clock::Wrong,
+            "{} and {} overlap",
+            pair[0],
+            pair[1]
+        );
     }
     Ok(())
 }

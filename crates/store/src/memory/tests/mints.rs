@@ -65,7 +65,10 @@ impl Mints {
 
     /// An offer was refused since another was on its way. The last of them is this one, or was at once with it.
     pub fn refuse_offer(&self, now: Timestamp) -> Checked {
-        let recent = self.offered.iter().filter(|at| now.since(**at) < WINDOW * 2);
+        let recent = self
+            .offered
+            .iter()
+            .filter(|at| now.since(**at) < WINDOW * 2);
         ensure!(recent.count() > 1, "an offer was refused for no other");
         Ok(())
     }

@@ -49,7 +49,11 @@ impl World {
             self.troubled = Some(self.simulation.elapsed());
         }
         let before = self.faults();
-        let later_max: &[u64] = if creates { &CREATORS_LATER } else { &LATER_MILLIS_MAX };
+        let later_max: &[u64] = if creates {
+            &CREATORS_LATER
+        } else {
+            &LATER_MILLIS_MAX
+        };
         let outcomes = self.at_once(&asked, per_mille, later_max);
         let rows_were_written = self.ledger.sql.inner.broken.take().is_none();
         if !self.simulation.slow_tasks.take().is_empty() {
@@ -58,7 +62,9 @@ impl World {
         // In a round nobody looks after calls but who is drawn to.
         self.untended = self.simulation.now();
         self.observe()?;
-        let alone = asked.len() == 1 && (!self.is_troubled() || (calm && rows_were_written && self.only_a_swap_failed(before)));
+        let alone = asked.len() == 1
+            && (!self.is_troubled()
+                || (calm && rows_were_written && self.only_a_swap_failed(before)));
         for (asked, outcome) in asked.iter().zip(outcomes) {
             self.simulation.note(|| format!("-- {outcome:?}"));
             self.check(asked, outcome, alone)?;
@@ -70,7 +76,10 @@ impl World {
     fn slow_down(&self, count: usize, creates: bool) {
         let chance = &self.simulation.chance;
         if creates && chance.percent(50) {
-            self.simulation.slow_tasks.borrow_mut().insert(0, SLOW_MILLIS[3]);
+            self.simulation
+                .slow_tasks
+                .borrow_mut()
+                .insert(0, SLOW_MILLIS[3]);
         }
         if !chance.percent(30) {
             return;
@@ -78,10 +87,7 @@ impl World {
         for task in 0..count {
             if chance.percent(40) {
                 let most = *chance.pick(&SLOW_MILLIS);
-                self.simulation
-                    .slow_tasks
-                    .borrow_mut()
-                    .insert(task, most);
+                self.simulation.slow_tasks.borrow_mut().insert(task, most);
             }
         }
     }
@@ -98,7 +104,11 @@ impl World {
         let meet = due && creates.is_none() && chance.percent(75);
         let mut asked: Vec<Asked> = Vec::new();
         while asked.len() < count {
-            let user = if chance.percent(80) { focus } else { self.any_user() };
+            let user = if chance.percent(80) {
+                focus
+            } else {
+                self.any_user()
+            };
             let (scope, chance) = (self.scope, &self.simulation.chance);
             let next = match asked.last() {
                 None if meet => Some(Asked::Sweep { force: true }),
@@ -116,7 +126,12 @@ impl World {
                     .workload
                     .next(scope, user, &self.users[user], self.simulation),
             };
-            let next = next.unwrap_or_else(|| self.draw_event(user));
+            // Of a user who is not known, news that grants nothing is not kept; so nobody is told of by events alone.
+            let next = match next {
+                Some(next) => next,
+                None if self.users[user].is_known() => self.draw_event(user),
+                None => Asked::Look,
+            };
             asked.push(next);
         }
         (asked, creates.is_some())

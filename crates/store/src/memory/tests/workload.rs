@@ -27,15 +27,9 @@ pub enum Asked {
         force: bool,
     },
     /// A realtime token, from the mint to the handing out.
-    Token {
-        user: usize,
-        session: SessionId,
-    },
+    Token { user: usize, session: SessionId },
     /// A call, from the offer to the provider's answer.
-    Call {
-        user: usize,
-        session: SessionId,
-    },
+    Call { user: usize, session: SessionId },
     /// A look at the calls that are due.
     Look,
     /// A delivery of that event of the billing provider.
@@ -131,13 +125,7 @@ impl Workload {
         })
     }
 
-    fn command(
-        &mut self,
-        scope: Scope,
-        user: &User,
-        chance: &Chance,
-        now: Timestamp,
-    ) -> Command {
+    fn command(&mut self, scope: Scope, user: &User, chance: &Chance, now: Timestamp) -> Command {
         match (chance.below(100), known(user, chance)) {
             (0..40, _) | (_, None) => self.start(scope, chance),
             (82.., _) if !scope.events => plan(user, chance, now),

@@ -211,7 +211,8 @@ impl World {
             (Clock::Wrong, _) => -millis(1_000, 240_000),
             _ => -millis(1, 55_000).min((55_000 - behind).max(0)),
         };
-        self.simulation.note(|| format!("the clock is set by {step} ms"));
+        self.simulation
+            .note(|| format!("the clock is set by {step} ms"));
         self.simulation.step_clock(step);
         self.untended = self.simulation.now().max(self.latest);
         self.latest = self.latest.max(self.simulation.now());
