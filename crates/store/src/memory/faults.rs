@@ -38,8 +38,6 @@ pub struct Faults {
     pub per_mille: Cell<u64>,
     /// How many went wrong by chance.
     pub happened: Cell<u32>,
-    /// How many of these were calls that change something and failed, done or not, with nothing worse.
-    pub failed_changes: Cell<u32>,
 }
 
 /// How long calls of a kind can take.
@@ -114,7 +112,7 @@ impl Faults {
         self.happened.set(self.happened.get() + 1);
         let most = u64::try_from(limits.held_up_max.as_millis()).unwrap_or(u64::MAX);
         let span = Duration::from_millis(chance.between(1, most));
-        let fault = match chance.below(7) {
+        Some(match chance.below(7) {
             0 => Fault::NotDone,
             1 => Fault::DoneAndFailed,
             2 if limits.lands_late => Fault::LandsLate(span),
@@ -122,11 +120,7 @@ impl Faults {
             4 => Fault::Locked,
             5 => Fault::CrashBefore,
             _ => Fault::CrashAfter,
-        };
-        if limits.changes && matches!(fault, Fault::NotDone | Fault::DoneAndFailed) {
-            self.failed_changes.set(self.failed_changes.get() + 1);
-        }
-        Some(fault)
+        })
     }
 }
 

@@ -222,9 +222,7 @@ fn grant(policy: &Policy, chance: &Chance, now: Timestamp) -> Grant {
     Grant {
         plan: policy.catalogue.find(name).cloned(),
         period,
-        ends_at: period
-            .filter(|_| chance.percent(20))
-            .map(|period| period.end()),
+        ends_at: period.filter(|_| chance.percent(20)).map(Period::end),
     }
 }
 

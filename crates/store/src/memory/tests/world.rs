@@ -161,8 +161,7 @@ impl World {
     /// Lets that time go by. Calls are looked after meanwhile, or whoever does it is down.
     fn pass(&mut self, wait: Duration, is_tended: bool) -> Checked {
         let until = self.simulation.elapsed() + wait;
-        while is_tended {
-            let Some(at) = self.next_look() else { break };
+        while let Some(at) = self.next_look().filter(|_| is_tended) {
             let wait = at.since(self.simulation.now());
             if self.simulation.elapsed() + wait >= until {
                 break;
