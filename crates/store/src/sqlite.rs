@@ -21,6 +21,9 @@ mod alarms;
 /// answered within five seconds.
 const TRIED_FOR: Duration = Duration::from_secs(1);
 
+/// How far the clocks of all machines may differ.
+const CLOCKS_APART_MAX: Duration = Duration::from_mins(1);
+
 /// The ledger in a database.
 pub struct SqlLedger<C> {
     /// The connection.
@@ -70,6 +73,12 @@ impl<C: Sql> SqlLedger<C> {
     }
 }
 
+/// Until when a lease that was given by now can last at the most: that of a machine whose clock is as far ahead as clocks may
+/// be. One that lasts longer was given by a clock that was wrong, and keeps nobody from anything.
+fn longest(now: Timestamp, lease: Duration) -> Timestamp {
+    now.plus(lease).plus(CLOCKS_APART_MAX)
+}
+
 impl<C: Sql> Ledger for SqlLedger<C> {
     async fn claim_creation(
         &self,
@@ -86,7 +95,7 @@ impl<C: Sql> Ledger for SqlLedger<C> {
              ON CONFLICT (id) DO UPDATE SET seed_token = excluded.seed_token, \
              seed_lease_until = excluded.seed_lease_until, alarm_at = excluded.alarm_at, \
              alarm_token = excluded.alarm_token, alarm_urgent = 1 WHERE users.seed_lease_until <= ?2 \
-             OR users.seed_token = excluded.seed_token",
+             OR users.seed_lease_until > ?7 OR users.seed_token = excluded.seed_token",
             [
                 text(user.as_str()),
                 seconds(now),
@@ -94,6 +103,7 @@ impl<C: Sql> Ledger for SqlLedger<C> {
                 seconds(now.plus(SEEDING_LEASE)),
                 seconds_up(alarm_at),
                 text(write),
+                seconds(longest(now, SEEDING_LEASE)),
             ],
         )
         .await?;

@@ -157,7 +157,12 @@ fn follow_calendar(state: &mut State, now: Timestamp) {
     state.period.rhythm = Rhythm::Calendar;
     let month_end = Period::calendar_month(now).end();
     let end = state.period.bounds.end().min(month_end);
-    if let Ok(bounds) = Period::new(state.period.fresh_since, end) {
+    // Never back into a period that is closed, as a clock that was ahead may have closed one.
+    let start = state
+        .period
+        .fresh_since
+        .max(state.period.closed_until.unwrap_or(Timestamp::earliest()));
+    if let Ok(bounds) = Period::new(start, end) {
         state.period.bounds = bounds;
     }
 }

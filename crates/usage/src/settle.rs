@@ -261,10 +261,17 @@ pub(crate) fn open_next_period(
         closed_until <= now,
         "a period is opened before the last one is over"
     );
-    let given = state.period.rhythm.period_at(now, allowance);
+    // No two periods begin in one second: the ledger could not tell them apart. A clock that was ahead may have opened the
+    // one that is over in a second that is yet to come.
+    let first = state
+        .period
+        .latest_start()
+        .plus(Duration::from_secs(1))
+        .max(closed_until);
+    let given = state.period.rhythm.period_at(now.max(first), allowance);
     // The one that is over may have ended elsewhere than by the rhythm that is followed from now on. The given one holds
     // `now`, so it ends after that; only where time itself ends, with the year 9999, it does not, and stays as it is.
-    let bounds = Period::new(given.start().max(closed_until), given.end()).unwrap_or(given);
+    let bounds = Period::new(given.start().max(first), given.end()).unwrap_or(given);
     let rhythm = state.period.rhythm.clone();
     let extra = std::mem::take(&mut state.period.extra);
     state.period = CurrentPeriod::new(&state.user, bounds, rhythm, Some(closed_until));

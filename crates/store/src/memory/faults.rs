@@ -84,13 +84,15 @@ impl Faults {
             None => call(),
             Some(fault) => format!("{}: {fault:?}", call()),
         });
-        latency(simulation).await;
+        let way = simulation.latency();
+        simulation.wait(way).await;
         let effect = match fault {
             None | Some(Fault::DoneAndFailed | Fault::CrashAfter | Fault::Raced) => Effect::Now,
             Some(Fault::NotDone | Fault::CrashBefore) => Effect::Never,
             Some(Fault::LandsLate(span)) => Effect::At(simulation.elapsed() + span),
             Some(Fault::Stalls(span)) => {
-                simulation.wait(span).await;
+                // The way there is a part of it.
+                simulation.wait(span.saturating_sub(way)).await;
                 Effect::Now
             }
             Some(Fault::Locked) => {
@@ -129,7 +131,7 @@ impl Fate {
         simulation: &Simulation,
         done: Option<Result<T, StoreError>>,
     ) -> Result<T, StoreError> {
-        latency(simulation).await;
+        simulation.wait(simulation.latency()).await;
         match (self.fault, done) {
             (Some(Fault::CrashBefore | Fault::CrashAfter), _) => simulation.crash().await,
             (Some(Fault::Locked), _) => Err(StoreError::Busy("database is locked".to_owned())),
@@ -137,12 +139,4 @@ impl Fate {
             _ => Err(StoreError::Unavailable("connection lost".to_owned())),
         }
     }
-}
-
-/// A draw for each call, so that those under way at once are done in any order.
-async fn latency(simulation: &Simulation) {
-    let millis = simulation
-        .chance
-        .between(0, simulation.latency_millis_max.get());
-    simulation.wait(Duration::from_millis(millis)).await;
 }

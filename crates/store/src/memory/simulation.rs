@@ -28,6 +28,8 @@ pub struct Simulation {
     /// The most that a healthy call takes on its way to a store, and back, in milliseconds. Such calls pass each other even
     /// where that is 0.
     pub latency_millis_max: Cell<u64>,
+    /// The same of those tasks of a run that are on slow machines, by their numbers.
+    pub slow_tasks: RefCell<BTreeMap<usize, u64>>,
     unix_millis: Cell<i64>,
     elapsed: Cell<Duration>,
     waiting: RefCell<BTreeMap<Turn, Waker>>,
@@ -45,6 +47,7 @@ impl Simulation {
         Self {
             chance: Chance::new(seed),
             latency_millis_max: Cell::new(0),
+            slow_tasks: RefCell::default(),
             unix_millis: Cell::new(start.unix_millis()),
             elapsed: Cell::new(Duration::ZERO),
             waiting: RefCell::default(),
@@ -79,6 +82,19 @@ impl Simulation {
         self.unix_millis
             .set(self.unix_millis.get().saturating_add(millis));
         self.elapsed.set(self.elapsed.get() + span);
+    }
+
+    /// Sets the wall clock forward, or back. No time passes by that.
+    pub fn step_clock(&self, millis: i64) {
+        self.unix_millis
+            .set(self.unix_millis.get().saturating_add(millis));
+    }
+
+    /// The time of a way to a store, or back: a draw for each, so that calls under way at once are done in any order.
+    pub(super) fn latency(&self) -> Duration {
+        let slow = self.slow_tasks.borrow().get(&self.current.get()).copied();
+        let most = slow.unwrap_or(self.latency_millis_max.get());
+        Duration::from_millis(self.chance.between(0, most))
     }
 
     /// Runs tasks at once, each to its end or to its crash, which gives `None`.

@@ -4,11 +4,22 @@
 //!
 //! `TALKTIME_SEED=7` runs that seed alone, on all stores, and `TALKTIME_SEEDS=5000` so many.
 
+mod acts;
+mod billing;
 mod checker;
 mod ledger;
+mod mints;
+mod provider;
 mod round;
 mod workload;
 mod world;
+
+use std::num::NonZero;
+use std::ops::Range;
+use std::panic::{self, AssertUnwindSafe};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
 
 use futures_executor::block_on;
 use world::World;
@@ -46,23 +57,58 @@ fn every_minute_counts_once_whatever_fails_and_whoever_comes_between() {
         (Some(seed), _) => seed..seed + 1,
         (None, seeds) => 0..seeds.unwrap_or(SEEDS),
     };
-    for seed in seeds {
-        for behaviour in Behaviour::ALL {
-            if let Err(complaint) = World::new(seed, behaviour).play(ROUNDS) {
-                panic!(
-                    "seed {seed} on {behaviour:?}: {complaint}\n{}",
-                    story(seed, behaviour)
-                );
+    if let Some((seed, behaviour, complaint)) = first_complaint(seeds) {
+        let story = story(seed, behaviour);
+        panic!("seed {seed} on {behaviour:?}: {complaint}\n{story}");
+    }
+}
+
+/// Plays the seeds on all stores, on as many threads as run at once, and gives the complaint of the lowest seed that has one.
+fn first_complaint(seeds: Range<u64>) -> Option<(u64, Behaviour, String)> {
+    let next = AtomicU64::new(seeds.start);
+    let first: Mutex<Option<(u64, Behaviour, String)>> = Mutex::new(None);
+    let work = || {
+        // Nobody begins a seed once a lower one has failed.
+        while first.lock().expect("no panic").is_none() {
+            let seed = next.fetch_add(1, Ordering::Relaxed);
+            if !seeds.contains(&seed) {
+                break;
+            }
+            for behaviour in Behaviour::ALL {
+                let Err(complaint) = play(seed, behaviour) else {
+                    continue;
+                };
+                let mut first = first.lock().expect("no panic");
+                if first.as_ref().is_none_or(|(lowest, ..)| seed < *lowest) {
+                    *first = Some((seed, behaviour, complaint));
+                }
+                break;
             }
         }
-    }
+    };
+    thread::scope(|threads| {
+        for _ in 0..thread::available_parallelism().map_or(1, NonZero::get) {
+            threads.spawn(work);
+        }
+    });
+    first.into_inner().expect("no panic")
+}
+
+/// A run; an assertion of the product's own that fails is a complaint as well.
+fn play(seed: u64, behaviour: Behaviour) -> Checked {
+    let run = || World::new(seed, behaviour).play(ROUNDS);
+    panic::catch_unwind(run).unwrap_or_else(|why| {
+        let text = why.downcast_ref::<String>().cloned();
+        let text = text.or_else(|| why.downcast_ref().map(|text: &&str| (*text).to_owned()));
+        Err(format!("a panic: {}", text.unwrap_or_default()))
+    })
 }
 
 /// The same run once more, told aloud.
 fn story(seed: u64, behaviour: Behaviour) -> String {
     let mut world = World::new(seed, behaviour);
     world.simulation.tell_story();
-    let again = world.play(ROUNDS);
+    let again = panic::catch_unwind(AssertUnwindSafe(|| world.play(ROUNDS)));
     let lines = world.simulation.story();
     let last = lines.len().saturating_sub(STORY_LINES);
     format!("{}\n{again:?}", lines[last..].join("\n"))

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use talktime_usage::{Timestamp, UserId};
 
-use super::SqlLedger;
+use super::{SqlLedger, longest};
 use crate::alarms::{Alarms, Claimed, DueAlarm, FinishedAlarm, SWEEP_LEASE, UserRows};
 use crate::error::StoreError;
 use crate::ledger::Written;
@@ -24,12 +24,14 @@ impl<C: Sql> SqlLedger<C> {
         let which = if urgent { "alarm_urgent = 1 AND " } else { "" };
         let sql = format!(
             "UPDATE users SET lease_until = ?2 WHERE id IN (SELECT id FROM users WHERE {which}alarm_at <= ?1 \
-             AND lease_until <= ?1 ORDER BY alarm_at LIMIT ?3) RETURNING id, alarm_token, failures"
+             AND (lease_until <= ?1 OR lease_until > ?4) ORDER BY alarm_at LIMIT ?3) \
+             RETURNING id, alarm_token, failures"
         );
         let parameters = [
             seconds(now),
             seconds(now.plus(SWEEP_LEASE)),
             Value::Integer(most.into()),
+            seconds(longest(now, SWEEP_LEASE)),
         ];
         self.query(now, &sql, parameters).await
     }

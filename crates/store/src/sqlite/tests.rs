@@ -98,6 +98,33 @@ fn a_sweep_hands_back_what_its_time_does_not_suffice_for() {
 }
 
 #[test]
+fn a_lease_that_a_wrong_clock_gave_keeps_nobody() {
+    let stage = Stage::new();
+    let now = stage.time.now();
+    let hour = Duration::from_hours(1);
+    let ann = user("ann");
+    let claim = |creator, at| {
+        let claimed = stage.ledger.claim_creation(&ann, creator, creator, at, now);
+        block_on(claimed).expect("claimed")
+    };
+    // By clocks that differ as they may, a lease holds.
+    let minute = Duration::from_mins(1);
+    assert!(claim("one", now.plus(minute)).is_some());
+    assert_eq!(claim("two", now), None);
+    assert!(claim("two", now.plus(hour)).is_some());
+    assert!(claim("three", now).is_some(), "an hour ahead it was wrong");
+    let due = |at| {
+        block_on(stage.ledger.claim_due(at, 10))
+            .expect("claimed")
+            .alarms
+            .len()
+    };
+    assert_eq!(due(now.plus(hour)), 1);
+    assert_eq!(due(now), 1, "the same of a sweep");
+    assert_eq!(due(now), 0);
+}
+
+#[test]
 fn an_id_that_is_none_and_an_alarm_without_a_mark_stop_nobody() {
     let stage = Stage::new();
     start(&stage, "ann", 1);

@@ -61,3 +61,15 @@ fn a_clock_a_little_behind_changes_nothing() {
         Some(Duration::from_secs(61))
     );
 }
+
+#[test]
+fn a_period_that_a_wrong_clock_opened_is_not_opened_again() {
+    // Five minutes ahead, the month has ended; back on the right clock, a plan is given and taken.
+    let mut scene = Scene::at("2026-11-30T23:56:00");
+    scene.play("0:00 start, 1:00 end, 5:00 start, 6:00 end");
+    scene.plan_at("1:30", "manual", Some("basic"), None, false);
+    scene.plan_at("1:40", "manual", None, None, false);
+    scene.play("5:30 start, 6:30 end, 8:00 look");
+    assert_eq!(scene.ledger.minutes_of_sessions(), 3);
+    assert_eq!(scene.ledger.minutes_of_periods(), 3);
+}

@@ -1,13 +1,15 @@
 //! What is known of a user from outside: each document that was stored, and each answer that was given. Nothing here knows
 //! how the protocol works; it only knows what must be true.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use talktime_usage::{
-    EndReason, EndedSession, Minutes, Policy, Refusal, Reply, SessionId, State, Timestamp, UserId,
-    WriteId,
+    CallId, EndReason, EndedSession, Minutes, Policy, Refusal, Reply, SessionId, State, Timestamp,
+    UserId, WriteId,
 };
 
+use super::provider::Provider;
+use super::world::Clock;
 use super::{Checked, ensure};
 
 /// How long a session may last, and how soon one must have failed to be free: the defaults of the policy and the rules.
@@ -18,7 +20,23 @@ const FREE_MILLIS: i64 = 60_000;
 #[derive(Debug)]
 pub struct Session {
     pub started_at: Timestamp,
+    /// All that the documents ever said of its start.
+    starts: BTreeSet<Timestamp>,
     pub end: Option<End>,
+    /// Whether it waits for a call. Until then nothing is billed, and it may yet begin later.
+    waits: Option<bool>,
+}
+
+/// What is known of a session from those who hold it.
+#[derive(Debug, Default)]
+struct Signs {
+    /// When it may last have given a sign of life, at the latest, and when it last surely did.
+    latest: Option<Timestamp>,
+    sure: Option<Timestamp>,
+    /// Until when tokens for it can be talked with.
+    token_until: Option<Timestamp>,
+    /// Whether the state ever had a call of it.
+    called: bool,
 }
 
 /// How it ended.
@@ -29,11 +47,22 @@ pub struct End {
     pub reason: EndReason,
 }
 
+impl Session {
+    /// Whether it may have been told to have started then: one that waited for a call, or a clock that was set, has another
+    /// start by now.
+    fn was_started(&self, at: Timestamp) -> bool {
+        self.starts.contains(&at)
+    }
+}
+
 pub struct User {
     pub id: UserId,
     pub policy: Policy,
     pub sessions: BTreeMap<SessionId, Session>,
     pub running: Option<SessionId>,
+    /// Calls that the state has.
+    pub calls: BTreeSet<CallId>,
+    signs: BTreeMap<SessionId, Signs>,
     /// The minutes that each period had at most.
     pub limits: BTreeMap<String, Minutes>,
     last: Option<Last>,
@@ -55,28 +84,64 @@ impl User {
             policy,
             sessions: BTreeMap::new(),
             running: None,
+            calls: BTreeSet::new(),
+            signs: BTreeMap::new(),
             limits: BTreeMap::new(),
             last: None,
         }
     }
 
+    /// Whether the user has a state.
+    pub fn is_known(&self) -> bool {
+        self.last.is_some()
+    }
+
+    /// Takes in who may have given signs of life until now, who surely did, and who has tokens until when.
+    pub fn take_in_signs(
+        &mut self,
+        now: Timestamp,
+        touched: &BTreeSet<SessionId>,
+        heard: &[(SessionId, Timestamp)],
+        tokens: &[(SessionId, Timestamp)],
+    ) {
+        for session in touched {
+            self.signs.entry(*session).or_default().latest = Some(now);
+        }
+        for (session, at) in heard {
+            let signs = self.signs.entry(*session).or_default();
+            signs.sure = signs.sure.max(Some(*at));
+        }
+        for (session, until) in tokens {
+            let signs = self.signs.entry(*session).or_default();
+            signs.token_until = signs.token_until.max(Some(*until));
+        }
+    }
+
     /// Takes in the next document that was stored.
-    pub fn observe(&mut self, state: &State) -> Checked {
-        self.follows(state)?;
+    pub fn observe(&mut self, state: &State, clock: Clock, provider: &Provider) -> Checked {
+        self.follows(state, clock)?;
+        self.observe_calls(state, provider)?;
         let limit = self.limits.entry(state.period.id.clone()).or_default();
         *limit = state.plan(&self.policy).minutes.max(*limit);
         // Oldest first, in the order of their starts.
         for ended in state.ended.iter().rev() {
-            self.observe_ended(ended, state.instant)?;
+            self.observe_ended(ended, state.instant, clock)?;
         }
         let was_running = self.running.take();
         if let Some(running) = &state.session {
-            let known = self.session(running.id, running.started_at)?;
+            let known = self.session(running.id, running.started_at, clock)?;
             ensure!(
                 known.end.is_none(),
                 "{} runs again after its end",
                 running.id
             );
+            ensure!(
+                !running.awaits_call || known.waits != Some(false),
+                "{} waits again",
+                running.id
+            );
+            known.waits = Some(running.awaits_call);
+            known.started_at = running.started_at;
             self.running = Some(running.id);
         }
         if let Some(before) = was_running.filter(|before| self.running != Some(*before)) {
@@ -87,7 +152,7 @@ impl User {
     }
 
     /// One document replaces another knowing of it, and time and usage only grow.
-    fn follows(&mut self, state: &State) -> Checked {
+    fn follows(&mut self, state: &State, clock: Clock) -> Checked {
         let id = &self.id;
         let write = state.writes.last().ok_or("a document without a mark")?;
         if let Some(last) = &self.last {
@@ -97,7 +162,10 @@ impl User {
                 state.revision,
                 last.revision
             );
-            ensure!(state.instant >= last.instant, "the time of {id} went back");
+            ensure!(
+                state.instant >= last.instant || clock == Clock::Wrong,
+                "the time of {id} went back"
+            );
             ensure!(
                 state.period.id != last.period || state.period.billed_minutes >= last.billed,
                 "{id} got minutes of a period back"
@@ -113,9 +181,28 @@ impl User {
         Ok(())
     }
 
+    /// A call is there until its provider has said that it is over.
+    fn observe_calls(&mut self, state: &State, provider: &Provider) -> Checked {
+        let calls = state.calls.iter().map(|call| call.id.clone()).collect();
+        let gone = self.calls.difference(&calls);
+        for id in gone {
+            ensure!(provider.is_over(id), "{id} goes on and was dropped");
+        }
+        self.calls = calls;
+        for call in state.calls.iter() {
+            self.signs.entry(call.session).or_default().called = true;
+        }
+        Ok(())
+    }
+
     /// The session of that id; a new one begins after all others have ended.
-    fn session(&mut self, id: SessionId, started_at: Timestamp) -> Result<&mut Session, String> {
-        if !self.sessions.contains_key(&id) {
+    fn session(
+        &mut self,
+        id: SessionId,
+        started_at: Timestamp,
+        clock: Clock,
+    ) -> Result<&mut Session, String> {
+        if !self.sessions.contains_key(&id) && clock != Clock::Wrong {
             let overlaps = |other: &&SessionId| {
                 let end = self.sessions[*other].end.as_ref();
                 end.is_none_or(|end| end.at > started_at)
@@ -126,20 +213,27 @@ impl User {
         }
         let session = self.sessions.entry(id).or_insert(Session {
             started_at,
+            starts: BTreeSet::new(),
             end: None,
+            waits: None,
         });
-        ensure!(session.started_at == started_at, "{id} has another start");
+        session.starts.insert(started_at);
+        let begins = session.waits == Some(true) && session.started_at < started_at;
+        ensure!(
+            session.started_at == started_at || begins || clock == Clock::Wrong,
+            "{id} has another start"
+        );
         Ok(session)
     }
 
-    fn observe_ended(&mut self, ended: &EndedSession, now: Timestamp) -> Checked {
+    fn observe_ended(&mut self, ended: &EndedSession, now: Timestamp, clock: Clock) -> Checked {
         let id = ended.id;
-        let session = self.session(id, ended.started_at)?;
         let end = End {
             at: ended.ended_at,
             minutes: ended.minutes,
             reason: ended.reason,
         };
+        let session = self.session(id, ended.started_at, clock)?;
         if let Some(before) = &session.end {
             ensure!(*before == end, "{id}: {before:?} became {end:?}");
             return Ok(());
@@ -151,13 +245,36 @@ impl User {
         );
         let whole = Minutes::rounded_up(end.at.since(ended.started_at)).max(Minutes::ONE);
         let soon = matches!(end.reason, EndReason::Error | EndReason::UserEnded);
-        let may_be_free = soon && lasted <= FREE_MILLIS;
+        let waits = session.waits == Some(true);
+        let may_be_free = waits || (soon && lasted <= FREE_MILLIS);
+        let is_whole = end.minutes == whole && !waits;
         ensure!(
-            end.minutes == whole || (end.minutes == Minutes::ZERO && may_be_free),
+            is_whole || (end.minutes == Minutes::ZERO && may_be_free),
             "{id} lasted {lasted} ms and cost {:?}",
             end.minutes
         );
-        session.end = Some(end);
+        session.end = Some(end.clone());
+        session.started_at = ended.started_at;
+        if end.reason == EndReason::Stale && clock != Clock::Wrong {
+            self.check_silence(id, ended.started_at, &end)?;
+        }
+        Ok(())
+    }
+
+    /// One that fell silent is billed to its last sign of life and a little longer, or as long as its tokens may be used.
+    fn check_silence(&self, id: SessionId, started_at: Timestamp, end: &End) -> Checked {
+        let none = Signs::default();
+        let signs = self.signs.get(&id).unwrap_or(&none);
+        let interval = self.policy.heartbeat_interval;
+        let allowance = if signs.called { interval * 3 } else { interval };
+        let latest = signs.latest.unwrap_or(started_at).max(started_at);
+        let latest = latest
+            .plus(allowance)
+            .max(signs.token_until.unwrap_or(latest));
+        ensure!(
+            end.at <= latest && signs.sure.is_none_or(|sure| end.at >= sure),
+            "{id} was heard of until {latest:?} at most, and ended {end:?}: {signs:?}"
+        );
         Ok(())
     }
 
@@ -166,7 +283,7 @@ impl User {
         match reply {
             Reply::Started(told) => {
                 let known = self.sessions.get(&told.session);
-                let is_so = known.is_some_and(|known| known.started_at == told.at);
+                let is_so = known.is_some_and(|known| known.was_started(told.at));
                 ensure!(is_so, "a start was told {told:?}, which never was");
             }
             Reply::Heard(told) if told.ended.is_none() => {

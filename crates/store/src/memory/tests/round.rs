@@ -2,23 +2,16 @@
 
 use std::time::Duration;
 
-use talktime_usage::{Command, Reply, SessionId, SessionStart};
+use talktime_usage::{Command, SessionId, SessionStart};
 
+use super::acts::Outcome;
+use super::billing::Event;
 use super::workload::Asked;
 use super::world::World;
 use super::{Checked, ensure, ledger};
 use crate::Environment;
-use crate::memory::Task;
-use crate::sweep::{SweepOrder, sweep};
-use crate::users::{ApplyError, WriteMark};
-
-/// Clocks are believed: they jump here.
-const ORDER: SweepOrder = SweepOrder {
-    batch: 10,
-    changed_max: 20,
-    retain: None,
-    force: true,
-};
+use crate::memory::Fault;
+use crate::users::ApplyError;
 
 /// How long what went wrong can be felt: a creator's lease, and a call that is held up all the while.
 const TROUBLE: Duration = Duration::from_secs(30);
@@ -27,113 +20,182 @@ const TROUBLE: Duration = Duration::from_secs(30);
 /// a creator has.
 const LATER_MILLIS_MAX: [u64; 6] = [1, 10, 10, 30, 60, 14_000];
 
+/// The same where several create a user: the later ones come when the first one's lease runs out.
+const CREATORS_LATER: [u64; 3] = [1, 10, 16_000];
+
 /// Which statements fail while no rows are written, and how.
 const NO_ROWS: (&str, &str) = ("INSERT INTO usage_", "disk I/O error");
 
-/// What it came to.
-type Outcome = Result<Option<Reply>, ApplyError>;
+/// The most that a call takes on a slow machine, on its way there and on its way back, in milliseconds. A swap is there
+/// within half of a creator's lease.
+const SLOW_MILLIS: [u64; 4] = [100, 500, 2_000, 4_000];
 
 impl World {
-    /// Two to four at once, or one, and then looks at what there is.
+    /// Several at once, or one, and then looks at what there is.
     pub fn round(&mut self) -> Checked {
         let chance = &self.simulation.chance;
         let per_mille = *chance.pick(&[0, 0, 10, 40, 120]);
-        let count = *chance.pick(&[1, 2, 2, 3, 3, 4]);
-        let asked = self.draw(count);
+        let count = *chance.pick(&[1, 1, 2, 2, 3, 3, 4, 6]);
+        let (asked, creates) = self.draw(count);
         for (number, asked) in asked.iter().enumerate() {
             self.simulation.note(|| format!("== {number}: {asked:?}"));
         }
+        self.slow_down(count, creates);
+        // One swap that fails, done or not, is made again or found, and nobody feels it.
+        let chance = &self.simulation.chance;
+        if count == 1 && chance.percent(40) {
+            let fault = *chance.pick(&[Fault::NotDone, Fault::DoneAndFailed]);
+            self.documents.faults.script.borrow_mut().push_back(fault);
+        }
         // At times the ledger takes no rows at all, whoever brings them.
+        let chance = &self.simulation.chance;
         if per_mille > 0 && chance.percent(20) {
             self.simulation.note(|| "no rows are written".to_owned());
             *self.ledger.sql.inner.broken.borrow_mut() = Some(NO_ROWS);
             self.troubled = Some(self.simulation.elapsed());
         }
-        let outcomes = self.at_once(&asked, per_mille);
+        let later_max: &[u64] = if creates {
+            &CREATORS_LATER
+        } else {
+            &LATER_MILLIS_MAX
+        };
+        let outcomes = self.at_once(&asked, per_mille, later_max);
         *self.ledger.sql.inner.broken.borrow_mut() = None;
+        self.documents.faults.script.take();
+        if !self.simulation.slow_tasks.take().is_empty() {
+            self.troubled = Some(self.simulation.elapsed());
+        }
+        // In a round nobody looks after calls but who is drawn to.
+        self.untended = self.simulation.now();
         self.observe()?;
         let alone = asked.len() == 1 && !self.is_troubled();
         for (asked, outcome) in asked.iter().zip(outcomes) {
             self.simulation.note(|| format!("-- {outcome:?}"));
             self.check(asked, outcome, alone)?;
         }
-        Ok(())
+        self.check_plans()
     }
 
-    /// So many requests and sweeps. Where an alarm is due, both meet; and a client that did not wait asks twice at once.
-    fn draw(&mut self, count: usize) -> Vec<Asked> {
+    /// At times some of the machines are slow.
+    fn slow_down(&self, count: usize, creates: bool) {
         let chance = &self.simulation.chance;
-        let is_due = ledger::next_alarm(self).is_some_and(|at| at <= self.now_seconds());
+        if creates && chance.percent(50) {
+            self.simulation
+                .slow_tasks
+                .borrow_mut()
+                .insert(0, SLOW_MILLIS[3]);
+        }
+        if !chance.percent(30) {
+            return;
+        }
+        for task in 0..count {
+            if chance.percent(40) {
+                let most = *chance.pick(&SLOW_MILLIS);
+                self.simulation.slow_tasks.borrow_mut().insert(task, most);
+            }
+        }
+    }
+
+    /// So many requests and sweeps. Mostly they are for one user. Where an alarm is due, a sweep and a request meet, and a
+    /// client that did not wait asks twice at once; and at times several start the first session of a user at once.
+    fn draw(&mut self, count: usize) -> (Vec<Asked>, bool) {
+        let chance = &self.simulation.chance;
+        let due = ledger::next_alarm(self).is_some_and(|at| at <= self.now_seconds());
+        let mut focus = self.any_user();
+        let new = self.users.iter().position(|user| !user.is_known());
+        let creates = new.filter(|_| chance.percent(if count > 1 { 25 } else { 5 }));
+        focus = creates.unwrap_or(focus);
+        let meet = due && creates.is_none() && chance.percent(75);
         let mut asked: Vec<Asked> = Vec::new();
         while asked.len() < count {
+            let user = if chance.percent(80) {
+                focus
+            } else {
+                self.any_user()
+            };
+            let (scope, chance) = (self.scope, &self.simulation.chance);
             let next = match asked.last() {
-                None if is_due && chance.percent(75) => Asked::Sweep,
-                Some(last) if chance.percent(20) => last.clone(),
-                _ => self.workload.next(&self.users, self.simulation),
+                None if meet => Some(Asked::Sweep { force: true }),
+                _ if (creates.is_some() && chance.percent(70))
+                    || (meet && asked.len() == 1 && chance.percent(40)) =>
+                {
+                    Some(Asked::Command {
+                        user,
+                        command: Box::new(self.workload.start(scope, chance)),
+                        repeat: None,
+                    })
+                }
+                Some(last) if chance.percent(20) => Some(last.clone()),
+                _ => self
+                    .workload
+                    .next(scope, user, &self.users[user], self.simulation),
+            };
+            // Of a user who is not known, news that grants nothing is not kept; so nobody is told of by events alone.
+            let next = match next {
+                Some(next) => next,
+                None if self.users[user].is_known() => self.draw_event(user),
+                None => Asked::Look,
             };
             asked.push(next);
         }
-        asked
+        (asked, creates.is_some())
     }
 
-    fn at_once(&mut self, asked: &[Asked], per_mille: u64) -> Vec<Option<Outcome>> {
+    fn any_user(&self) -> usize {
+        let index = self.simulation.chance.below(self.users.len() as u64);
+        usize::try_from(index).expect("an index")
+    }
+
+    /// Something may happen at the billing provider, and then it sends one of the last events, this one or another: late,
+    /// again, or not in its turn.
+    fn draw_event(&mut self, user: usize) -> Asked {
+        let chance = &self.simulation.chance;
+        for _ in 0..chance.below(3).max(u64::from(self.events.is_empty())) {
+            let number = self.events.len() as u64;
+            let now = self.simulation.now();
+            let event = Event::draw(user, number, &self.policy, chance, now);
+            self.simulation.note(|| format!("++ {event:?}"));
+            self.events.push(event);
+        }
+        let back = chance.below(self.events.len().min(5) as u64);
+        let back = usize::try_from(back).expect("an index");
+        Asked::Event(self.events.len() - 1 - back)
+    }
+
+    pub fn at_once(
+        &mut self,
+        asked: &[Asked],
+        per_mille: u64,
+        later_max: &[u64],
+    ) -> Vec<Option<Outcome>> {
         let faults = [&self.documents.faults, &self.ledger.sql.faults];
-        let happened = || {
-            faults
-                .iter()
-                .map(|faults| faults.happened.get())
-                .sum::<u32>()
-        };
-        let before = happened();
+        let before = self.faults();
         for faults in faults {
             faults.per_mille.set(per_mille);
         }
+        self.provider.per_mille.set(3 * per_mille);
         let chance = &self.simulation.chance;
-        let tasks = asked.iter().map(|asked| {
-            let later = *chance.pick(&LATER_MILLIS_MAX);
-            let later = Duration::from_millis(chance.below(later));
-            self.task(asked, later)
+        let tasks = asked.iter().map(|each| {
+            let later = Duration::from_millis(chance.below(*chance.pick(later_max)));
+            self.task(each, later)
         });
         let outcomes = self.simulation.run(tasks);
         for faults in faults {
             faults.per_mille.set(0);
         }
-        if happened() > before {
+        self.provider.per_mille.set(0);
+        if self.faults() > before {
             self.troubled = Some(self.simulation.elapsed());
         }
         outcomes
     }
 
-    fn task<'a>(&'a self, asked: &'a Asked, later: Duration) -> Task<'a, Outcome> {
-        Box::pin(async move {
-            self.simulation.wait(later).await;
-            let users = self.protocol();
-            let (user, command, repeat) = match asked {
-                Asked::Command {
-                    user,
-                    command,
-                    repeat,
-                } => (*user, command, repeat),
-                Asked::Sweep => {
-                    let swept = sweep(&users, ORDER).await;
-                    // A sweep by a clock that jumped is forced, so nothing but a store can fail.
-                    swept.map_err(|error| match error {
-                        crate::SweepError::Store(error) => ApplyError::Store(error),
-                        error @ crate::SweepError::ClockSuspect { .. } => panic!("{error}"),
-                    })?;
-                    return Ok(None);
-                }
-            };
-            let mark = match repeat {
-                Some(repeat) => WriteMark::Repeatable(repeat.clone()),
-                None => users.fresh_mark(),
-            };
-            let applied = users.apply(&self.users[user].id, command, &mark).await?;
-            Ok(Some(applied.reply))
-        })
+    /// How many calls went wrong.
+    fn faults(&self) -> u32 {
+        self.documents.faults.happened.get() + self.ledger.sql.faults.happened.get()
     }
 
-    fn is_troubled(&self) -> bool {
+    pub fn is_troubled(&self) -> bool {
         let now = self.simulation.elapsed();
         self.troubled
             .is_some_and(|troubled| now.saturating_sub(troubled) < TROUBLE)
@@ -148,6 +210,7 @@ impl World {
             (Asked::Command { user, command, .. }, Some(Err(ApplyError::Refused(why)))) => {
                 self.users[*user].check_refusal(session_of(command), why, alone)
             }
+            (_, Some(Err(ApplyError::Refused(_)))) => Ok(()),
             (_, Some(Err(error))) => {
                 ensure!(!alone, "it failed though nothing else did: {error}");
                 Ok(())
@@ -156,12 +219,12 @@ impl World {
         }
     }
 
-    /// One sweep, alone, while nothing goes wrong.
-    pub fn sweep_quietly(&mut self) -> Checked {
-        let outcomes = self.at_once(&[Asked::Sweep], 0);
+    /// One of those alone, while nothing goes wrong.
+    pub fn quietly(&mut self, asked: &Asked) -> Checked {
+        let outcomes = self.at_once(std::slice::from_ref(asked), 0, &[1]);
         for outcome in outcomes {
             if let Some(Err(error)) = outcome {
-                ensure!(self.is_troubled(), "a sweep failed: {error}");
+                ensure!(self.is_troubled(), "{asked:?} failed: {error}");
             }
         }
         self.observe()

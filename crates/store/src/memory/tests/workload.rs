@@ -22,7 +22,27 @@ pub enum Asked {
         /// The mark of a request that may be sent again.
         repeat: Option<Repeat>,
     },
-    Sweep,
+    Sweep {
+        /// Whether the clock is believed, though it jumped.
+        force: bool,
+    },
+    /// A realtime token, from the mint to the handing out.
+    Token { user: usize, session: SessionId },
+    /// A call, from the offer to the provider's answer.
+    Call { user: usize, session: SessionId },
+    /// A look at the calls that are due.
+    Look,
+    /// A delivery of that event of the billing provider.
+    Event(usize),
+}
+
+/// What goes on in a run besides sessions and sweeps.
+#[derive(Clone, Copy, Debug)]
+pub struct Scope {
+    /// Tokens and calls.
+    pub voice: bool,
+    /// The billing provider's events; otherwise plan updates that do not say when they happened.
+    pub events: bool,
 }
 
 /// Requests that were sent, some of which are sent again.
@@ -33,31 +53,58 @@ pub struct Workload {
 }
 
 impl Workload {
-    /// What comes next.
-    pub fn next(&mut self, users: &[User], simulation: &Simulation) -> Asked {
+    /// What comes next; for that user, if it is for one.
+    pub fn next(
+        &mut self,
+        scope: Scope,
+        index: usize,
+        user: &User,
+        simulation: &Simulation,
+    ) -> Option<Asked> {
         let chance = &simulation.chance;
-        if chance.percent(22) {
-            return Asked::Sweep;
-        }
-        if chance.percent(15) && !self.repeatable.is_empty() {
-            return chance.pick(&self.repeatable).clone();
-        }
-        let user = usize::try_from(chance.below(users.len() as u64)).expect("an index");
-        let command = Box::new(self.command(&users[user], chance, simulation.now()));
+        let voice = chance.percent(30) && scope.voice;
+        Some(match chance.below(100) {
+            0..20 => Asked::Sweep {
+                force: chance.percent(80),
+            },
+            20..32 if !self.repeatable.is_empty() => chance.pick(&self.repeatable).clone(),
+            32..50 if scope.events => return None,
+            _ if voice && chance.percent(25) => Asked::Look,
+            _ if voice && let Some(session) = known(user, chance) => match chance.below(5) {
+                0 | 1 => Asked::Token {
+                    user: index,
+                    session,
+                },
+                _ => Asked::Call {
+                    user: index,
+                    session,
+                },
+            },
+            _ => self.request(scope, index, user, simulation),
+        })
+    }
+
+    fn request(
+        &mut self,
+        scope: Scope,
+        index: usize,
+        user: &User,
+        simulation: &Simulation,
+    ) -> Asked {
+        let chance = &simulation.chance;
+        let command = Box::new(self.command(scope, user, chance, simulation.now()));
         self.drawn += 1;
         let repeat = chance.percent(40).then(|| Repeat {
             id: WriteId::from_bits(self.drawn),
             fingerprint: None,
         });
+        let is_repeatable = repeat.is_some();
         let asked = Asked::Command {
-            user,
+            user: index,
             command,
             repeat,
         };
-        if let Asked::Command {
-            repeat: Some(_), ..
-        } = &asked
-        {
+        if is_repeatable {
             self.repeatable.push(asked.clone());
             if self.repeatable.len() > 4 {
                 self.repeatable.remove(0);
@@ -66,32 +113,36 @@ impl Workload {
         asked
     }
 
-    fn command(&mut self, user: &User, chance: &Chance, now: Timestamp) -> Command {
-        let known = || {
-            let running = user.running.filter(|_| chance.percent(80));
-            let any: Vec<SessionId> = user.sessions.keys().copied().collect();
-            running.or_else(|| (!any.is_empty()).then(|| *chance.pick(&any)))
-        };
-        let wanted = chance.below(100);
-        match (wanted, known()) {
-            (0..40, _) | (_, None) => {
-                self.drawn += 1;
-                Command::Start(SessionStart {
-                    session: SessionId::new(Uuid::from_u128(self.drawn.into())),
-                    topic: None,
-                    difficulty: None,
-                    takeover: chance.percent(45),
-                    awaits_call: false,
-                })
-            }
-            (40..60, Some(session)) => Command::Heartbeat { session },
-            (60..82, Some(session)) => {
+    /// A session that begins.
+    pub fn start(&mut self, scope: Scope, chance: &Chance) -> Command {
+        self.drawn += 1;
+        Command::Start(SessionStart {
+            session: SessionId::new(Uuid::from_u128(self.drawn.into())),
+            topic: None,
+            difficulty: None,
+            takeover: chance.percent(45),
+            awaits_call: scope.voice && chance.percent(30),
+        })
+    }
+
+    fn command(&mut self, scope: Scope, user: &User, chance: &Chance, now: Timestamp) -> Command {
+        match (chance.below(100), known(user, chance)) {
+            (0..40, _) | (_, None) => self.start(scope, chance),
+            (82.., _) if !scope.events => plan(user, chance, now),
+            (40..68 | 90.., Some(session)) => Command::Heartbeat { session },
+            (_, Some(session)) => {
                 let reason = *chance.pick(&[EndReason::UserEnded, EndReason::Error]);
                 Command::End { session, reason }
             }
-            (_, Some(_)) => plan(user, chance, now),
         }
     }
+}
+
+/// The session that runs, or else any.
+fn known(user: &User, chance: &Chance) -> Option<SessionId> {
+    let running = user.running.filter(|_| chance.percent(80));
+    let any: Vec<SessionId> = user.sessions.keys().copied().collect();
+    running.or_else(|| (!any.is_empty()).then(|| *chance.pick(&any)))
 }
 
 /// News of a plan: a manual grant, or a subscription with a paid period.
