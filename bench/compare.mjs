@@ -1,13 +1,12 @@
 // Talktime and the Durable Object in turn: each cell is measured on the one while the other is halted, round after round, so
 // that a slow minute of the machine hits both.
-import { measure, names, population, seedCallers, startSessions } from './load.mjs';
+import { callersFor, measure, names, population, seedCallers, startSessions } from './load.mjs';
 import { commitRate, describeMachine, tell } from './machine.mjs';
 import { stopAll } from './process.mjs';
 import { measureSweeps } from './sweep.mjs';
 import { DurableObject, HOT, newFolder, Running, Talktime } from './systems.mjs';
 
 const PHASES = ['heartbeat', 'status', 'sessions'];
-const CALLERS = 1000;
 
 /** Measures it all; resolves to what the report is made of. */
 export async function compare(plan) {
@@ -42,7 +41,7 @@ async function startAll(systems, plan) {
 
 async function measureCells(running, plan) {
   const users = names(`bench-${process.pid}`, plan.users);
-  const callers = names(`bench-caller-${process.pid}`, CALLERS);
+  const callers = names(`bench-caller-${process.pid}`, callersFor(plan));
   const populations = new Map();
   for (const [at, one] of running.entries()) {
     tell(`${one.name}: ${users.length} sessions start`);

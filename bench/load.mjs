@@ -28,6 +28,9 @@ async function each(items, action) {
   await Promise.all(Array.from({ length: AT_ONCE }, worker));
 }
 
+/** How many users start and end sessions: some for each connection. */
+export const callersFor = ({ connections }) => 2 * Math.max(...connections);
+
 export const names = (prefix, count) => Array.from({ length: count }, (_, number) => `${prefix}-${number + 1}`);
 
 /** Starts a session for each user; resolves to the sessions' ids in the same order. */
@@ -68,7 +71,8 @@ export function population(work, name, users, sessions = []) {
  * second and the percentiles in milliseconds of each kind of request.
  */
 export async function measure(url, what, { file, users }, connections, seconds) {
-  await wrk(url, what === 'sessions' ? 'status' : what === 'heartbeat' ? 'status' : what, file, connections, WARM_UP_SECONDS);
+  // Nothing is written by a warm-up, so that what is measured comes first.
+  await wrk(url, what === 'overview' ? what : 'status', file, connections, WARM_UP_SECONDS);
   const measured = await wrk(url, what, file, connections, seconds);
   if (what === 'sessions') await endSessions(url, users);
   return measured;

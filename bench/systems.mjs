@@ -1,5 +1,5 @@
 // The systems that are measured: how each is started on a folder, how its alarms come due, and how it settles them.
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -33,6 +33,8 @@ export class Running {
     this.server?.resume();
   }
 }
+
+const STUCK_AFTER_MILLIS = 60_000;
 
 /** Talktime on the embedded host. */
 export class Talktime {
@@ -108,9 +110,13 @@ export class DurableObject {
     return new Running(this, `http://127.0.0.1:${port}`, server);
   }
 
+  /** An alarm stands in the object's own file too, and only one that stands in both is fired. */
   async makeDue(folder) {
-    const alarms = path.join(folder, 'objects/usage-UserUsageObject/metadata.sqlite');
-    await sqlite(alarms, 'UPDATE _cf_ALARM SET scheduled_time = (unixepoch() - 1) * 1000000000;');
+    const objects = path.join(folder, 'objects/usage-UserUsageObject');
+    const due = `${Date.now() - 1000}000000`;
+    const files = readdirSync(objects).filter((name) => name.endsWith('.sqlite') && name !== 'metadata.sqlite');
+    const statements = files.map((name) => `.open ${path.join(objects, name)}\nUPDATE _cf_METADATA SET value = ${due} WHERE key = 1;\n`);
+    await sqlite(path.join(objects, 'metadata.sqlite'), `UPDATE _cf_ALARM SET scheduled_time = ${due};\n${statements.join('')}`);
   }
 
   /** Its alarms fire by themselves, from before it says that it is ready; so the rate is of those that come after the look. */
@@ -120,9 +126,13 @@ export class DurableObject {
     const settled = async () => Number(await sqlite(files[0], 'SELECT COUNT(*) FROM usage_periods;'));
     const [first, began] = [await settled(), performance.now()];
     let now = first;
+    let seen = began;
     while (now < users) {
       await sleep(100);
+      const then = now;
       now = await settled();
+      if (now > then) seen = performance.now();
+      if (performance.now() - seen > STUCK_AFTER_MILLIS) throw new Error(`of ${users} alarms only ${now} fire:\n${running.server.log}`);
     }
     return (users - first) / ((performance.now() - began) / 1000);
   }
