@@ -45,11 +45,11 @@ function requests(kind, title, { plan, systems, measurements }) {
     return [connections, ...shown, ...(isPair ? [`${(cells[0].rate / cells[1].rate).toFixed(2)} ×`] : [])];
   });
   const head = ['connections', ...columns, ...(isPair ? ['ratio'] : [])];
-  return `## ${title}\n\n${table(head, rows)}${kind === 'heartbeat' ? unwritten(plan, systems, measurements) : ''}`;
+  return `## ${title}\n\n${table(head, rows)}${kind === 'heartbeat' ? unwritten(plan, measurements) : ''}`;
 }
 
 /** Talktime does not write a heartbeat that comes within a second of the last; here each should be written. */
-function unwritten(plan, systems, measurements) {
+function unwritten(plan, measurements) {
   const fastest = Math.max(...measurements.filter(({ kind }) => kind === 'heartbeat').map(({ rate }) => rate));
   const apart = plan.users / fastest;
   const says = `\n\nEach user was heard every ${apart.toFixed(1)} seconds or more`;
@@ -105,7 +105,15 @@ export function scaling(result) {
   rows.push(['Stores, MiB', ...sizes.map(({ mebibytes }) => whole(mebibytes))]);
   const failed = measurements.reduce((sum, one) => sum + one.failed, 0);
   const head = ['', ...plan.sizes.map((size) => `${whole(size)} users`)];
-  return [`# Talktime with more and more users`, ground(result), table(head, rows), `Failed requests: ${failed}.`, ''].join('\n\n');
+  const asked = `Asked for are ${whole(plan.users)} users with a running session, besides those.`;
+  return [
+    '# Talktime with more and more users',
+    ground(result),
+    table(head, rows),
+    `${asked}${unwritten(plan, measurements)}`,
+    `Failed requests: ${failed}.`,
+    '',
+  ].join('\n\n');
 }
 
 /** The requests that failed: a report with any is no measurement. */

@@ -20,7 +20,7 @@ export async function measureSweeps(systems, plan) {
   for (let round = 1; round <= plan.rounds; round += 1) {
     for (const [kind, { settings, waitSeconds }] of Object.entries(KINDS)) {
       for (const system of systems) {
-        const folder = await newFolder(plan.work, path.join('sweeps', `${system.name}-${kind}-${round}`));
+        const folder = await newFolder(plan.work, path.join('sweeps', `${kind}-${round}-${systems.indexOf(system)}`));
         const before = await system.start(folder, settings, false);
         await startSessions(before.url, names('swept', plan.users));
         await before.server.stop();

@@ -115,7 +115,9 @@ export class DurableObject {
     const objects = path.join(folder, 'objects/usage-UserUsageObject');
     const due = `${Date.now() - 1000}000000`;
     const files = readdirSync(objects).filter((name) => name.endsWith('.sqlite') && name !== 'metadata.sqlite');
-    const statements = files.map((name) => `.open ${path.join(objects, name)}\nUPDATE _cf_METADATA SET value = ${due} WHERE key = 1;\n`);
+    const statements = files.map(
+      (name) => `.open '${path.join(objects, name)}'\nPRAGMA synchronous = OFF; UPDATE _cf_METADATA SET value = ${due} WHERE key = 1;\n`,
+    );
     await sqlite(path.join(objects, 'metadata.sqlite'), `UPDATE _cf_ALARM SET scheduled_time = ${due};\n${statements.join('')}`);
   }
 
