@@ -37,7 +37,7 @@ async function makeModel(system, folder) {
   await ask(running.url, MODEL, 'POST', 'end', { sessionId });
   // Alarms are of whole seconds.
   await sleep((MODEL_ALARM_SECONDS + 1) * 1000);
-  await system.settle(running, 1);
+  await system.sweep(running);
   await running.server.stop();
   const [document] = JSON.parse(
     await sqlite(documentsOf(folder), `.mode json\nSELECT CAST(value AS TEXT) AS text FROM spin_key_value WHERE key = 'user:${MODEL}';`),

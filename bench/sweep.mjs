@@ -26,9 +26,7 @@ export async function measureSweeps(systems, plan) {
         await before.server.stop();
         await sleep(waitSeconds * 1000);
         await system.makeDue(folder);
-        const after = await system.start(folder, settings, false);
-        const rate = await system.settle(after, plan.users, folder);
-        await after.server.stop();
+        const rate = await system.settle(folder, settings, plan.users);
         measured.push({ system: system.name, kind, rate });
         tell(`round ${round}, sweep of ${kind} sessions, ${system.name}: ${rate.toFixed(0)} users a second`);
       }

@@ -35,6 +35,7 @@ export class Running {
 }
 
 const STUCK_AFTER_MILLIS = 60_000;
+const LOOK_EVERY_MILLIS = 50;
 
 /** Talktime on the embedded host. */
 export class Talktime {
@@ -73,20 +74,28 @@ export class Talktime {
     await sqlite(ledgerOf(folder), 'UPDATE users SET alarm_at = unixepoch() - 1 WHERE alarm_urgent = 1;');
   }
 
-  /** Settles what is due; resolves to how many users a second. */
-  async settle(running, users) {
+  /** Starts the host on the folder and settles what is due; resolves to how many users a second. */
+  async settle(folder, settings, users) {
+    const running = await this.start(folder, settings, false);
     const began = performance.now();
+    const settled = await this.sweep(running);
+    const rate = settled / ((performance.now() - began) / 1000);
+    await running.server.stop();
+    if (settled < users) throw new Error(`of ${users} users only ${settled} were due`);
+    return rate;
+  }
+
+  /** Sweeps until none is due; resolves to how many were. */
+  async sweep({ url }) {
     let [settled, remaining] = [0, 1];
     while (remaining > 0) {
-      const headers = { 'x-internal-secret': SECRET };
-      const response = await fetch(`${running.url}/api/internal/alarm`, { method: 'POST', headers });
+      const response = await fetch(`${url}/api/internal/alarm`, { method: 'POST', headers: { 'x-internal-secret': SECRET } });
       const answer = await response.json();
       if (!response.ok || answer.failed > 0) throw new Error(`a sweep failed: ${JSON.stringify(answer)}`);
       settled += answer.swept;
       remaining = answer.remaining;
     }
-    if (settled < users) throw new Error(`of ${users} users only ${settled} were due`);
-    return settled / ((performance.now() - began) / 1000);
+    return settled;
   }
 }
 
@@ -121,22 +130,25 @@ export class DurableObject {
     await sqlite(path.join(objects, 'metadata.sqlite'), `UPDATE _cf_ALARM SET scheduled_time = ${due};\n${statements.join('')}`);
   }
 
-  /** Its alarms fire by themselves, from before it says that it is ready; so the rate is of those that come after the look. */
-  async settle(running, users, folder) {
+  /** Its alarms fire by themselves while it starts; so the rate is of those that come after the first that are seen. */
+  async settle(folder, settings, users) {
     const d1 = path.join(folder, 'd1/miniflare-D1DatabaseObject');
-    const files = (await run('find', [d1, '-name', '*.sqlite', '-not', '-name', 'metadata.sqlite'])).trim().split('\n');
-    const settled = async () => Number(await sqlite(files[0], 'SELECT COUNT(*) FROM usage_periods;'));
-    const [first, began] = [await settled(), performance.now()];
-    let now = first;
-    let seen = began;
-    while (now < users) {
-      await sleep(100);
-      const then = now;
-      now = await settled();
-      if (now > then) seen = performance.now();
-      if (performance.now() - seen > STUCK_AFTER_MILLIS) throw new Error(`of ${users} alarms only ${now} fire:\n${running.server.log}`);
-    }
-    return (users - first) / ((performance.now() - began) / 1000);
+    const [ledger] = readdirSync(d1).filter((name) => name.endsWith('.sqlite') && name !== 'metadata.sqlite');
+    const settled = async () => Number(await sqlite(path.join(d1, ledger), 'SELECT COUNT(*) FROM usage_periods;'));
+    const watch = async () => {
+      const seen = [{ count: 0, at: performance.now() }];
+      while (seen.at(-1).count < users) {
+        await sleep(LOOK_EVERY_MILLIS);
+        const [count, at] = [await settled(), performance.now()];
+        if (count > seen.at(-1).count) seen.push({ count, at });
+        if (at - seen.at(-1).at > STUCK_AFTER_MILLIS) throw new Error(`of ${users} alarms only ${count} fire`);
+      }
+      return [seen[1], seen.at(-1)];
+    };
+    const [running, [first, last]] = await Promise.all([this.start(folder, settings), watch()]);
+    await running.server.stop();
+    if (first === last) throw new Error(`${users} alarms fire too fast to be measured: it takes more users`);
+    return (last.count - first.count) / ((last.at - first.at) / 1000);
   }
 }
 

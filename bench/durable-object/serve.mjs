@@ -2,11 +2,12 @@
 // "staleSeconds": …}'`. All data is kept in the folder, on the disk. It prints the address once requests are answered there.
 //
 // Requests go to workerd's own socket, past Miniflare's entry worker, which would only make the object slower.
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Log, LogLevel, Miniflare } from 'miniflare';
 
 const settings = JSON.parse(process.argv[2]);
+const isNew = !existsSync(`${settings.folder}/d1`);
 const own = (file) => fileURLToPath(new URL(file, import.meta.url));
 
 const miniflare = new Miniflare({
@@ -40,8 +41,17 @@ for (const signal of ['SIGINT', 'SIGTERM']) {
   });
 }
 
-const schema = readFileSync(own('schema.sql'), 'utf8').replaceAll(/^--.*$/gm, '');
-const statements = schema.split(/;$/m).map((statement) => statement.trim());
-const ledger = await miniflare.getD1Database('DB');
-await ledger.batch(statements.filter(Boolean).map((statement) => ledger.prepare(statement)));
+// In a restart the alarms that are due come first, and what is asked through Miniflare would wait for them.
+if (isNew) {
+  await applySchema();
+} else {
+  await miniflare.ready;
+}
 console.log(`ready ${(await miniflare.unsafeGetDirectURL('usage')).origin}`);
+
+async function applySchema() {
+  const schema = readFileSync(own('schema.sql'), 'utf8').replaceAll(/^--.*$/gm, '');
+  const statements = schema.split(/;$/m).map((statement) => statement.trim());
+  const ledger = await miniflare.getD1Database('DB');
+  await ledger.batch(statements.filter(Boolean).map((statement) => ledger.prepare(statement)));
+}
