@@ -35,7 +35,7 @@ export class Running {
 }
 
 const STUCK_AFTER_MILLIS = 60_000;
-const LOOK_EVERY_MILLIS = 50;
+const LOOK_EVERY_MILLIS = 200;
 
 /** Talktime on the embedded host. */
 export class Talktime {
