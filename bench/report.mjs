@@ -20,7 +20,6 @@ const millis = (number) => (number < 10 ? number.toFixed(2) : number.toFixed(0))
 /** The medians over the rounds of a cell; failures are summed. */
 function middle(measurements, wanted) {
   const same = measurements.filter((one) => Object.entries(wanted).every(([name, value]) => one[name] === value));
-  if (same.length === 0) return null;
   const of = (name) => median(same.map((one) => one[name]));
   return { rate: of('rate'), p50: of('p50'), p99: of('p99'), failed: same.reduce((sum, { failed }) => sum + failed, 0) };
 }
