@@ -1,10 +1,10 @@
 // Talktime and the Durable Object in turn: each cell is measured on the one while the other is halted, round after round, so
 // that a slow minute of the machine hits both.
-import { callersFor, measure, names, population, seedCallers, startSessions } from './load.mjs';
+import { callersFor, measure, population, seedCallers, startSessions } from './load.mjs';
 import { commitRate, describeMachine, tell } from './machine.mjs';
 import { stopAll } from './process.mjs';
 import { measureSweeps } from './sweep.mjs';
-import { DurableObject, HOT, newFolder, Running, Talktime } from './systems.mjs';
+import { DurableObject, HOT, names, newFolder, Running, Talktime } from './systems.mjs';
 
 const PHASES = ['heartbeat', 'status', 'sessions'];
 
@@ -21,7 +21,7 @@ export async function compare(plan) {
     await stopAll();
     const sweeps = await measureSweeps(systems, plan);
     disk.push(await commitRate(plan.work));
-    const versions = systems.map(({ name, version }) => [name, version]);
+    const versions = running.map((one) => [one.name, one.system?.version ?? 'as it runs there', one.users('', plan.users).length]);
     return { plan, machine, disk, versions, systems: running.map(({ name }) => name), measurements, sweeps, memory };
   } finally {
     await stopAll();
@@ -40,10 +40,10 @@ async function startAll(systems, plan) {
 }
 
 async function measureCells(running, plan) {
-  const users = names(`bench-${process.pid}`, plan.users);
   const callers = names(`bench-caller-${process.pid}`, callersFor(plan));
   const populations = new Map();
   for (const [at, one] of running.entries()) {
+    const users = one.users(`bench-${process.pid}`, plan.users);
     tell(`${one.name}: ${users.length} sessions start`);
     one.resume();
     const sessions = await startSessions(one.url, users);

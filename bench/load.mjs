@@ -31,8 +31,6 @@ async function each(items, action) {
 /** How many users start and end sessions: some for each connection. */
 export const callersFor = ({ connections }) => 2 * Math.max(...connections);
 
-export const names = (prefix, count) => Array.from({ length: count }, (_, number) => `${prefix}-${number + 1}`);
-
 /** Starts a session for each user; resolves to the sessions' ids in the same order. */
 export async function startSessions(url, users) {
   const sessions = new Map();

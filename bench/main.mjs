@@ -12,7 +12,7 @@ import { comparison, failures, scaling } from './report.mjs';
 const USAGE = `usage: bench/run [OPTIONS] [BASE_URL]
 
 Without BASE_URL: Talktime on the embedded host and a Durable Object of the same hot path, in turn. With it: only what runs
-there, whose secret is in TALKTIME_INTERNAL_SECRET.
+there, whose secret is in TALKTIME_INTERNAL_SECRET, and whose free plan must have a million minutes.
 
   --seconds N          how long each cell is measured, 5 if not given
   --rounds N           how often; the report has the medians, 2 if not given

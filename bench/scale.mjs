@@ -1,10 +1,10 @@
 // Talktime alone, with more and more users in its stores. Those that are asked for are as many each time, and stand evenly
 // between the others.
 import { fill, mebibytes, nameOf } from './fill.mjs';
-import { callersFor, measure, names, population, seedCallers, startSessions } from './load.mjs';
+import { callersFor, measure, population, seedCallers, startSessions } from './load.mjs';
 import { commitRate, describeMachine, tell } from './machine.mjs';
 import { stopAll } from './process.mjs';
-import { HOT, newFolder, Talktime } from './systems.mjs';
+import { HOT, names, newFolder, Talktime } from './systems.mjs';
 
 const PHASES = ['heartbeat', 'status', 'sessions', 'overview'];
 
@@ -26,7 +26,7 @@ export async function scale(plan) {
       tell(`${size} users: ${JSON.stringify(sizes.at(-1))}`);
     }
     disk.push(await commitRate(plan.work));
-    return { plan, machine, disk, versions: [[system.name, system.version]], measurements, sizes };
+    return { plan, machine, disk, versions: [[system.name, system.version, plan.users]], measurements, sizes };
   } finally {
     await stopAll();
   }

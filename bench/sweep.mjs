@@ -1,7 +1,7 @@
 // Sweeps: so many users have an alarm that is due, and nobody comes by. How many are settled a second, until none is left?
-import path from 'node:path';
+import { cp, rm } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { names, startSessions } from './load.mjs';
+import { startSessions } from './load.mjs';
 import { tell } from './machine.mjs';
 import { HOT, newFolder } from './systems.mjs';
 
@@ -16,20 +16,29 @@ const KINDS = {
 
 /** Users a second, by system and kind, in each round. */
 export async function measureSweeps(systems, plan) {
+  const cases = [];
+  for (const [kind, { settings, waitSeconds }] of Object.entries(KINDS)) {
+    for (const system of systems) {
+      const folder = await newFolder(plan.work, `sweep-${kind}-${systems.indexOf(system)}`);
+      const running = await system.start(folder, settings, false);
+      const users = running.users('swept', plan.users);
+      tell(`${system.name}: ${users.length} sessions start, to be swept`);
+      await startSessions(running.url, users);
+      await running.server.stop();
+      cases.push({ kind, settings, system, folder, users: users.length, dueFrom: Date.now() + waitSeconds * 1000 });
+    }
+  }
   const measured = [];
   for (let round = 1; round <= plan.rounds; round += 1) {
-    for (const [kind, { settings, waitSeconds }] of Object.entries(KINDS)) {
-      for (const system of systems) {
-        const folder = await newFolder(plan.work, path.join('sweeps', `${kind}-${round}-${systems.indexOf(system)}`));
-        const before = await system.start(folder, settings, false);
-        await startSessions(before.url, names('swept', plan.users));
-        await before.server.stop();
-        await sleep(waitSeconds * 1000);
-        await system.makeDue(folder);
-        const rate = await system.settle(folder, settings, plan.users);
-        measured.push({ system: system.name, kind, rate });
-        tell(`round ${round}, sweep of ${kind} sessions, ${system.name}: ${rate.toFixed(0)} users a second`);
-      }
+    for (const { kind, settings, system, folder, users, dueFrom } of cases) {
+      await sleep(Math.max(0, dueFrom - Date.now()));
+      const copy = `${folder}-${round}`;
+      await cp(folder, copy, { recursive: true });
+      await system.makeDue(copy);
+      const rate = await system.settle(copy, settings, users);
+      await rm(copy, { recursive: true });
+      measured.push({ system: system.name, kind, rate });
+      tell(`round ${round}, sweep of ${kind} sessions, ${system.name}: ${rate.toFixed(0)} users a second`);
     }
   }
   return measured;

@@ -25,6 +25,11 @@ export class Running {
     return this.system?.name ?? this.url;
   }
 
+  /** So many users of it, or as many as it can have. */
+  users(prefix, count) {
+    return names(prefix, Math.min(count, this.system?.usersMax ?? count));
+  }
+
   halt() {
     this.server?.halt();
   }
@@ -34,12 +39,15 @@ export class Running {
   }
 }
 
+export const names = (prefix, count) => Array.from({ length: count }, (_, number) => `${prefix}-${number + 1}`);
+
 const STUCK_AFTER_MILLIS = 60_000;
-const LOOK_EVERY_MILLIS = 50;
+const LOOK_EVERY_MILLIS = 200;
 
 /** Talktime on the embedded host. */
 export class Talktime {
   name = 'Talktime';
+  usersMax = Infinity;
 
   async prepare() {
     this.binary = process.env.TALKTIME_BENCH_HOST;
@@ -105,6 +113,8 @@ export const ledgerOf = (folder) => path.join(folder, 'sqlite_db.db');
 /** A Durable Object for each user, on workerd. */
 export class DurableObject {
   name = 'Durable Object';
+  /** With some 2,850 objects in memory, workerd's SQLite has none left (`SQLITE_NOMEM`). Callers take some of them. */
+  usersMax = 2000;
 
   async prepare() {
     await run('npm', ['ci', '--silent'], { cwd: OBJECT });
