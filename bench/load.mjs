@@ -78,7 +78,7 @@ export async function measure(url, what, { file, users }, connections, seconds) 
 
 async function wrk(url, what, file, connections, seconds) {
   const threads = what === 'sessions' ? connections : Math.min(2, connections);
-  const options = [`-t${threads}`, `-c${connections}`, `-d${seconds}s`, '--latency', '-s', SCRIPT];
+  const options = [`-t${threads}`, `-c${connections}`, `-d${seconds}s`, '--timeout', '30s', '--latency', '-s', SCRIPT];
   const out = await run('wrk', [...options, url, '--', what, file, String(threads)]);
   return JSON.parse(out.trim().split('\n').at(-1));
 }

@@ -4,7 +4,7 @@ import { cpus, release } from 'node:os';
 import path from 'node:path';
 import { run, sqlite } from './process.mjs';
 
-const COMMITS = 5000;
+const COMMITS = 2000;
 const USERS = 200;
 
 /** Commits a second of 1 kB each by one writer, in SQLite's WAL mode, in that folder. */
