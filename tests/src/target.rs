@@ -9,7 +9,7 @@ use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::{Client, connect::HttpConnector};
 use hyper_util::rt::TokioExecutor;
 use serde_json::{Value, json};
-use talktime_host::{Server, Storage};
+use talktime_host::{Nagle, Server, Storage};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::process::{Child, Command};
@@ -97,7 +97,7 @@ impl Target {
         let host = built::host()
             .await
             .storage(Storage::Memory)
-            .tcp_nodelay(false)
+            .nagle(Nagle::On)
             .build()
             .await
             .expect("the components link");

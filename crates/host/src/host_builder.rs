@@ -39,6 +39,7 @@ use crate::{
         app::{App, REQUESTS_AT_A_TIME_MAX, RunningComponent},
         cron::{self, CronComponent},
         instances::HttpInstances,
+        server::Nagle,
     },
     testbench::{
         chance::Chance,
@@ -60,7 +61,7 @@ pub struct HostBuilder {
     verbose: bool,
     print_guest_output: bool,
     cron: bool,
-    tcp_nodelay: bool,
+    nagle: Nagle,
 }
 
 impl HostBuilder {
@@ -81,7 +82,7 @@ impl HostBuilder {
             verbose: false,
             print_guest_output: false,
             cron: false,
-            tcp_nodelay: true,
+            nagle: Nagle::Off,
         })
     }
 
@@ -172,10 +173,10 @@ impl HostBuilder {
         self
     }
 
-    /// Whether the server sends what it has at once. Spin 4.1 leaves this off.
+    /// Whether the server holds small writes back.
     #[must_use]
-    pub fn tcp_nodelay(mut self, on: bool) -> Self {
-        self.tcp_nodelay = on;
+    pub fn nagle(mut self, nagle: Nagle) -> Self {
+        self.nagle = nagle;
         self
     }
 
@@ -238,7 +239,7 @@ impl HostBuilder {
             shared,
             limit: Semaphore::new(REQUESTS_AT_A_TIME_MAX),
             request_log: self.verbose,
-            tcp_nodelay: self.tcp_nodelay,
+            nagle: self.nagle,
         });
         // Nobody else has it, so it is set here.
         let _ = application.set(Arc::downgrade(&app));

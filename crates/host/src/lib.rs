@@ -34,7 +34,7 @@ pub use self::{
     host::Host,
     host_builder::HostBuilder,
     manifest::Manifest,
-    serve::server::Server,
+    serve::server::{Nagle, Server},
     testbench::{
         clock::{Clock, VirtualClock},
         faults::{CallKind, FaultAction, Faults, HostCall},

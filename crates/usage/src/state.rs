@@ -172,16 +172,20 @@ impl State {
     /// # Errors
     /// When a later version wrote it in a layout that this one does not know, or it is no state.
     pub fn parse(document: &[u8]) -> Result<Self, DocumentError> {
-        // Looked at first: of a layout that is not known nothing else can be expected to be as it was.
         #[derive(Deserialize)]
         struct Layout {
             schema: u32,
         }
-        let Layout { schema } = serde_json::from_slice(document)?;
+        let state = serde_json::from_slice::<Self>(document);
+        // Of a layout that is not known nothing else can be expected to be as it was, so it may be no state at all.
+        let schema = match &state {
+            Ok(state) => state.schema,
+            Err(_) => serde_json::from_slice::<Layout>(document)?.schema,
+        };
         if schema > SCHEMA {
             return Err(DocumentError::Later(schema));
         }
-        Ok(serde_json::from_slice(document)?)
+        Ok(state?)
     }
 
     /// The plan in force: while a session runs, the one that it runs under.

@@ -1,6 +1,7 @@
 //! Where the data is: Spin's own two files in Spin's own place, or a private folder that goes when the host goes.
 
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use rusqlite::Connection;
@@ -48,6 +49,8 @@ pub(crate) struct Files {
     folder: PathBuf,
     /// Without a temporary folder, the data is to last: SQLite flushes as Spin lets it.
     temporary: Option<TempDir>,
+    /// Held by whoever changes the ledger. SQLite lets one write at a time, and the others sleep and try again.
+    pub(crate) ledger_writes: Mutex<()>,
 }
 
 impl Files {
@@ -59,6 +62,7 @@ impl Files {
                 Self {
                     folder,
                     temporary: None,
+                    ledger_writes: Mutex::default(),
                 }
             }
             Storage::Memory => {
@@ -69,6 +73,7 @@ impl Files {
                 Self {
                     folder: temporary.path().to_owned(),
                     temporary: Some(temporary),
+                    ledger_writes: Mutex::default(),
                 }
             }
         };

@@ -1,10 +1,13 @@
 //! The key-value store: Spin's SQLite file, with the behaviour of the backend that is to be tested.
 
-use std::{collections::HashMap, sync::Mutex};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex},
+};
 
 use rusqlite::{Connection, params};
 
-use crate::lock::lock;
+use crate::{data::group_commit::GroupCommit, lock::lock};
 
 /// Spin's limit on what one call may give back, in bytes.
 pub(crate) const RESULT_BYTES_MAX: usize = 128 << 20;
@@ -57,21 +60,31 @@ type Result<T> = std::result::Result<T, String>;
 /// All stores of a host. Spin shares one connection among them, and so does this, but for reads that need not wait.
 #[derive(Debug)]
 pub(crate) struct KeyValue {
-    connection: Mutex<Connection>,
+    connection: Arc<Mutex<Connection>>,
     reader: Mutex<Connection>,
+    swaps: GroupCommit,
+    versions: Versions,
+}
+
+/// How many writes there were to each key through this host: what Redis and the versioned backends watch.
+#[derive(Clone, Debug)]
+struct Versions {
     behaviour: KvBehaviour,
-    /// Writes to each key through this host; what Redis and the versioned backends watch.
-    versions: Mutex<HashMap<(String, String), u64>>,
+    writes: Arc<Mutex<HashMap<(String, String), u64>>>,
 }
 
 impl KeyValue {
     /// On a connection, and another one to the same file that does not wait for locks.
     pub(crate) fn new(connection: Connection, reader: Connection, behaviour: KvBehaviour) -> Self {
+        let connection = Arc::new(Mutex::new(connection));
         Self {
-            connection: Mutex::new(connection),
+            swaps: GroupCommit::new(connection.clone()),
+            connection,
             reader: Mutex::new(reader),
-            behaviour,
-            versions: Mutex::default(),
+            versions: Versions {
+                behaviour,
+                writes: Arc::default(),
+            },
         }
     }
 
@@ -89,7 +102,7 @@ impl KeyValue {
     /// [`Self::current`], likewise. Where versions are compared, what is read and its version belong together, so there only
     /// the one connection will do.
     pub(crate) fn current_at_once(&self, cas: &Cas) -> Option<Result<Option<Vec<u8>>>> {
-        if self.behaviour != KvBehaviour::Sqlite {
+        if self.versions.behaviour != KvBehaviour::Sqlite {
             return None;
         }
         let value = select(&lock(&self.reader), &cas.store, &cas.key).ok()?;
@@ -104,7 +117,7 @@ impl KeyValue {
     pub(crate) fn set(&self, store: &str, key: &str, value: &[u8]) -> Result<()> {
         let connection = lock(&self.connection);
         upsert(&connection, store, key, value)?;
-        self.written(store, key);
+        self.versions.written(store, key);
         Ok(())
     }
 
@@ -116,7 +129,7 @@ impl KeyValue {
             .and_then(|mut s| s.execute([store, key]))
             .map_err(text)?;
         if count > 0 {
-            self.written(store, key);
+            self.versions.written(store, key);
         }
         Ok(())
     }
@@ -147,7 +160,7 @@ impl KeyValue {
     }
 
     pub(crate) fn cas(&self, store: &str, key: &str, bucket: u32) -> Cas {
-        let version = self.version(store, key);
+        let version = self.versions.of(store, key);
         let seen = Seen {
             value: None,
             version,
@@ -164,7 +177,7 @@ impl KeyValue {
     pub(crate) fn current(&self, cas: &Cas) -> Result<Option<Vec<u8>>> {
         let connection = lock(&self.connection);
         let value = select(&connection, &cas.store, &cas.key)?;
-        let version = self.version(&cas.store, &cas.key);
+        let version = self.versions.of(&cas.store, &cas.key);
         *lock(&cas.seen) = Seen {
             value: value.clone(),
             version,
@@ -173,30 +186,39 @@ impl KeyValue {
         limited(value)
     }
 
-    pub(crate) fn swap(&self, cas: &Cas, value: &[u8]) -> Result<Swap> {
+    /// Swaps, in one commit with those of others that come at the same time.
+    pub(crate) async fn swap(&self, cas: Arc<Cas>, value: Vec<u8>) -> Result<Swap> {
+        let versions = self.versions.clone();
+        self.swaps
+            .write(move |connection| versions.swap(connection, &cas, &value))
+            .await
+    }
+}
+
+impl Versions {
+    fn swap(&self, connection: &Connection, cas: &Cas, value: &[u8]) -> Result<Swap> {
         let seen = lock(&cas.seen).clone();
-        let connection = lock(&self.connection);
         let swap = match self.behaviour {
             KvBehaviour::Sqlite => {
                 if let Some(old) = &seen.value {
-                    update(&connection, cas, old, value)?
+                    update(connection, cas, old, value)?
                 } else {
-                    upsert(&connection, &cas.store, &cas.key, value)?;
+                    upsert(connection, &cas.store, &cas.key, value)?;
                     Swap::Done
                 }
             }
             // The version sees writes that put the same bytes back; the value sees those of other hosts on the file.
             KvBehaviour::Redis if !seen.is_read => {
-                upsert(&connection, &cas.store, &cas.key, value)?;
+                upsert(connection, &cas.store, &cas.key, value)?;
                 Swap::Done
             }
             KvBehaviour::Redis | KvBehaviour::Correct => {
-                if self.version(&cas.store, &cas.key) != seen.version {
+                if self.of(&cas.store, &cas.key) != seen.version {
                     Swap::Lost
                 } else if let Some(old) = &seen.value {
-                    update(&connection, cas, old, value)?
+                    update(connection, cas, old, value)?
                 } else {
-                    insert(&connection, cas, value)?
+                    insert(connection, cas, value)?
                 }
             }
         };
@@ -210,11 +232,11 @@ impl KeyValue {
         })
     }
 
-    fn version(&self, store: &str, key: &str) -> u64 {
+    fn of(&self, store: &str, key: &str) -> u64 {
         if self.behaviour == KvBehaviour::Sqlite {
             return 0;
         }
-        lock(&self.versions)
+        lock(&self.writes)
             .get(&(store.to_owned(), key.to_owned()))
             .copied()
             .unwrap_or_default()
@@ -223,7 +245,7 @@ impl KeyValue {
     /// Called with the connection locked, so that a swap sees a write and its version together.
     fn written(&self, store: &str, key: &str) {
         if self.behaviour != KvBehaviour::Sqlite {
-            *lock(&self.versions)
+            *lock(&self.writes)
                 .entry((store.to_owned(), key.to_owned()))
                 .or_default() += 1;
         }

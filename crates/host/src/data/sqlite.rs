@@ -39,7 +39,7 @@ impl GuestConnection {
     /// Runs a statement on a thread where blocking is allowed: it may wait seconds for another's lock.
     pub(crate) async fn execute(self: Arc<Self>, sql: String, parameters: Vec<Value>) -> Outcome {
         let task = tokio::task::spawn_blocking(move || {
-            self.with(|connection| run(connection, &sql, parameters))
+            self.with(|connection| run(connection, &self.files.ledger_writes, &sql, parameters))
         });
         match task.await {
             Ok(Ok(outcome)) => outcome,
@@ -91,11 +91,12 @@ impl Outcome {
     }
 }
 
-fn run(connection: &Connection, sql: &str, parameters: Vec<Value>) -> Outcome {
+fn run(connection: &Connection, writes: &Mutex<()>, sql: &str, parameters: Vec<Value>) -> Outcome {
     let mut statement = match connection.prepare_cached(sql) {
         Ok(statement) => statement,
         Err(error) => return Outcome::failed(io(error)),
     };
+    let _turn = (!statement.readonly()).then(|| lock(writes));
     let columns: Vec<String> = statement
         .column_names()
         .into_iter()

@@ -206,7 +206,7 @@ impl atomics::Host for Instance {
         let component = self.component.clone();
         let fail = |message| CasError::StoreError(Error::Other(message));
         let key_value = &component.host.key_value;
-        let effect = async || blocking(|| key_value.swap(&cas, &value)).map_err(fail);
+        let effect = async || key_value.swap(cas.clone(), value).await.map_err(fail);
         let swap = component
             .faults
             .around(CallKind::KvSwap, &cas.key, fail, effect)

@@ -11,7 +11,7 @@ use wasmtime_wasi_http::{WasiBody, handler::ProxyHandler};
 use crate::{
     guest::instance::{ComponentShared, Shared},
     manifest::routes::Router,
-    serve::{cron::CronComponent, instances::HttpInstances},
+    serve::{cron::CronComponent, instances::HttpInstances, server::Nagle},
 };
 
 /// Requests in the guests at a time; the others wait. With 16 to an instance that is 32 instances for each component,
@@ -28,7 +28,7 @@ pub(crate) struct App {
     pub(crate) shared: Arc<Shared>,
     pub(crate) limit: Semaphore,
     pub(crate) request_log: bool,
-    pub(crate) tcp_nodelay: bool,
+    pub(crate) nagle: Nagle,
 }
 
 /// One component, ready to be called in the ways that its triggers need.

@@ -23,6 +23,16 @@ const DRAIN: Duration = Duration::from_secs(5);
 /// The pause after a failed accept (no file descriptors left, usually), so that the loop does not spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
+/// Nagle's algorithm (RFC 896): a small write waits until the one before it is acknowledged.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Nagle {
+    /// `TCP_NODELAY` is set.
+    #[default]
+    Off,
+    /// As Spin 4.1 leaves it.
+    On,
+}
+
 /// A listening server. Dropped without [`Server::shutdown`], it goes on for as long as the runtime does.
 pub struct Server {
     address: SocketAddr,
@@ -110,7 +120,7 @@ async fn connection(
 ) {
     // An answer leaves in two writes: without this, the second waits 40 ms for the client's delayed acknowledgement.
     // A socket that refuses the option is slow, and works.
-    let _ = stream.set_nodelay(app.tcp_nodelay);
+    let _ = stream.set_nodelay(app.nagle == Nagle::Off);
     let service = service_fn(move |request: http::Request<Incoming>| {
         let app = app.clone();
         async move {
