@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use talktime_usage::{Command, SessionId, SessionStart};
+use talktime_usage::{Command, EndReason, SessionId, SessionStart};
 
 use super::acts::Outcome;
 use super::billing::Event;
@@ -21,7 +21,7 @@ const TROUBLE: Duration = Duration::from_secs(30);
 const LATER_MILLIS_MAX: [u64; 6] = [1, 10, 10, 30, 60, 14_000];
 
 /// The same where several create a user: the later ones come when the first one's lease runs out.
-const CREATORS_LATER: [u64; 3] = [1, 10, 16_000];
+const CREATORS_LATER: [u64; 4] = [1, 10, 28_000, 28_000];
 
 /// Which statements fail while no rows are written, and how.
 const NO_ROWS: (&str, &str) = ("INSERT INTO usage_", "disk I/O error");
@@ -67,13 +67,26 @@ impl World {
         }
         // In a round nobody looks after calls but who is drawn to.
         self.untended = self.simulation.now();
+        let begun = self.begun(&asked);
         self.observe()?;
         let alone = asked.len() == 1 && !self.is_troubled();
         for (asked, outcome) in asked.iter().zip(outcomes) {
             self.simulation.note(|| format!("-- {outcome:?}"));
             self.check(asked, outcome, alone)?;
         }
+        if let Some(session) = begun.filter(|_| alone) {
+            ledger::has(self, session)?;
+        }
         self.check_plans()
+    }
+
+    /// The session that began in this round, if that was all.
+    fn begun(&self, asked: &[Asked]) -> Option<SessionId> {
+        let [Asked::Command { user, command, .. }] = asked else {
+            return None;
+        };
+        let session = session_of(command)?;
+        (!self.users[*user].sessions.contains_key(&session)).then_some(session)
     }
 
     /// At times some of the machines are slow.
@@ -122,6 +135,16 @@ impl World {
                     Some(Asked::Command {
                         user,
                         command: Box::new(self.workload.start(scope, chance)),
+                        repeat: None,
+                    })
+                }
+                // It is over while the provider answers.
+                Some(Asked::Call { user, session }) if chance.percent(40) => {
+                    let (user, session) = (*user, *session);
+                    let reason = EndReason::UserEnded;
+                    Some(Asked::Command {
+                        user,
+                        command: Box::new(Command::End { session, reason }),
                         repeat: None,
                     })
                 }
