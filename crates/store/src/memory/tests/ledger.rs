@@ -148,6 +148,14 @@ pub fn next_alarm(world: &World) -> Option<i64> {
     rows.first()?.parse().ok()
 }
 
+/// Whose alarms can be claimed.
+pub fn due(world: &World) -> Vec<String> {
+    let now = world.now_seconds();
+    world.rows(&format!(
+        "SELECT id FROM users WHERE alarm_at <= {now} AND lease_until <= {now}"
+    ))
+}
+
 /// Each minute of each session is in a period, and nothing else is.
 pub fn books_balance(world: &World, user: &User) -> Checked {
     let name = &user.id;
