@@ -1,6 +1,7 @@
-//! A seeded simulation of the protocol over the real SQL: several requests and sweeps at once on one or two users, on each
-//! kind of key-value store, with calls that fail, are held up, land late, or are the last before a crash. What was stored,
-//! what was told and what the ledger says must go together after each round, and the books must balance in the end.
+//! A seeded simulation of the protocol over the real SQL: requests, tokens, calls, a billing provider's events and sweeps at
+//! once on a few users, on each kind of key-value store, with calls that fail, are held up, land late, or are the last before
+//! a crash, and clocks that are set. What was stored, what was told and what the ledger says must go together after each
+//! round, and the books must balance in the end. `docs/proof.md` says more, and what it has caught.
 //!
 //! `TALKTIME_SEED=7` runs that seed alone, on all stores, and `TALKTIME_SEEDS=5000` so many.
 

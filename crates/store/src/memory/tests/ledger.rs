@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use talktime_usage::Minutes;
+use talktime_usage::{Minutes, SessionId};
 
 use super::checker::User;
 use super::world::{Clock, World};
@@ -60,6 +60,20 @@ pub fn check(world: &World, user: &User) -> Checked {
         );
     }
     check_alarm(world, user)
+}
+
+/// A session that began while nothing went wrong is in the ledger at once, if it began.
+pub fn has(world: &World, session: SessionId) -> Checked {
+    let mut users = world.users.iter();
+    if !users.any(|user| user.sessions.contains_key(&session)) {
+        return Ok(());
+    }
+    let sql = format!("SELECT id FROM usage_sessions WHERE id = '{session}'");
+    ensure!(
+        !world.rows(&sql).is_empty(),
+        "the ledger has not heard of {session}"
+    );
+    Ok(())
 }
 
 /// Whoever reads the ledger may do so at any instant. So it is watched from within, as far as its tables are there: each
@@ -132,6 +146,14 @@ pub fn next_alarm(world: &World) -> Option<i64> {
     let rows =
         world.rows("SELECT MIN(MAX(alarm_at, lease_until)) FROM users WHERE alarm_at IS NOT NULL");
     rows.first()?.parse().ok()
+}
+
+/// Whose alarms can be claimed.
+pub fn due(world: &World) -> Vec<String> {
+    let now = world.now_seconds();
+    world.rows(&format!(
+        "SELECT id FROM users WHERE alarm_at <= {now} AND lease_until <= {now}"
+    ))
 }
 
 /// Each minute of each session is in a period, and nothing else is.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use talktime_usage::{Command, SessionId, SessionStart};
+use talktime_usage::{Command, EndReason, SessionId, SessionStart};
 
 use super::acts::Outcome;
 use super::billing::Event;
@@ -16,12 +16,42 @@ use crate::users::ApplyError;
 /// How long what went wrong can be felt: a creator's lease, and a call that is held up all the while.
 const TROUBLE: Duration = Duration::from_secs(30);
 
-/// How much later than the first one tasks of a round begin: within the time of a request, of a sweep, or about as long as
-/// a creator has.
-const LATER_MILLIS_MAX: [u64; 6] = [1, 10, 10, 30, 60, 14_000];
+/// How tasks of a round come together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Usual,
+    /// Several create a user, the first one on a slow machine: the later ones come when its lease runs out.
+    Creation,
+    /// An alarm is due, and somebody on a slow machine asks for something just then.
+    Meeting,
+    /// Many write to one document at once.
+    Crowd,
+}
 
-/// The same where several create a user: the later ones come when the first one's lease runs out.
-const CREATORS_LATER: [u64; 3] = [1, 10, 16_000];
+impl Kind {
+    /// How much later than the first one tasks begin, at the most.
+    const fn later_millis_max(self) -> &'static [u64] {
+        match self {
+            // Within the time of a request, of a sweep, or about as long as a creator has.
+            Self::Usual => &[1, 10, 10, 30, 60, 14_000],
+            Self::Creation => &[1, 10, 28_000, 28_000],
+            Self::Meeting => &[1, 10, 3_000, 8_000],
+            Self::Crowd => &[1, 5, 20],
+        }
+    }
+
+    /// Whose machine is slow half of the times.
+    const fn slow_task(self) -> Option<usize> {
+        match self {
+            Self::Creation => Some(0),
+            Self::Meeting => Some(1),
+            Self::Usual | Self::Crowd => None,
+        }
+    }
+}
+
+/// So many at once are a crowd.
+const CROWD: usize = 8;
 
 /// Which statements fail while no rows are written, and how.
 const NO_ROWS: (&str, &str) = ("INSERT INTO usage_", "disk I/O error");
@@ -36,11 +66,14 @@ impl World {
         let chance = &self.simulation.chance;
         let per_mille = *chance.pick(&[0, 0, 10, 40, 120]);
         let count = *chance.pick(&[1, 1, 2, 2, 3, 3, 4, 6]);
-        let (asked, creates) = self.draw(count);
+        let (kind, focus) = self.draw_kind(count);
+        let count = if kind == Kind::Crowd { CROWD } else { count };
+        let asked = self.draw(count, kind, focus);
+        self.simulation.note(|| format!("== {kind:?}"));
         for (number, asked) in asked.iter().enumerate() {
             self.simulation.note(|| format!("== {number}: {asked:?}"));
         }
-        self.slow_down(count, creates);
+        self.slow_down(count, kind);
         // One swap that fails, done or not, is made again or found, and nobody feels it.
         let chance = &self.simulation.chance;
         if count == 1 && chance.percent(40) {
@@ -54,12 +87,7 @@ impl World {
             *self.ledger.sql.inner.broken.borrow_mut() = Some(NO_ROWS);
             self.troubled = Some(self.simulation.elapsed());
         }
-        let later_max: &[u64] = if creates {
-            &CREATORS_LATER
-        } else {
-            &LATER_MILLIS_MAX
-        };
-        let outcomes = self.at_once(&asked, per_mille, later_max);
+        let outcomes = self.at_once(&asked, per_mille, kind.later_millis_max());
         *self.ledger.sql.inner.broken.borrow_mut() = None;
         self.documents.faults.script.take();
         if !self.simulation.slow_tasks.take().is_empty() {
@@ -67,23 +95,34 @@ impl World {
         }
         // In a round nobody looks after calls but who is drawn to.
         self.untended = self.simulation.now();
+        let begun = self.begun(&asked);
         self.observe()?;
         let alone = asked.len() == 1 && !self.is_troubled();
         for (asked, outcome) in asked.iter().zip(outcomes) {
             self.simulation.note(|| format!("-- {outcome:?}"));
             self.check(asked, outcome, alone)?;
         }
+        if let Some(session) = begun.filter(|_| alone) {
+            ledger::has(self, session)?;
+        }
         self.check_plans()
     }
 
+    /// The session that began in this round, if that was all.
+    fn begun(&self, asked: &[Asked]) -> Option<SessionId> {
+        let [Asked::Command { user, command, .. }] = asked else {
+            return None;
+        };
+        let session = session_of(command)?;
+        (!self.users[*user].sessions.contains_key(&session)).then_some(session)
+    }
+
     /// At times some of the machines are slow.
-    fn slow_down(&self, count: usize, creates: bool) {
+    fn slow_down(&self, count: usize, kind: Kind) {
         let chance = &self.simulation.chance;
-        if creates && chance.percent(50) {
-            self.simulation
-                .slow_tasks
-                .borrow_mut()
-                .insert(0, SLOW_MILLIS[3]);
+        if let Some(task) = kind.slow_task().filter(|_| chance.percent(50)) {
+            let most = *chance.pick(&SLOW_MILLIS[2..]);
+            self.simulation.slow_tasks.borrow_mut().insert(task, most);
         }
         if !chance.percent(30) {
             return;
@@ -96,32 +135,59 @@ impl World {
         }
     }
 
-    /// So many requests and sweeps. Mostly they are for one user. Where an alarm is due, a sweep and a request meet, and a
-    /// client that did not wait asks twice at once; and at times several start the first session of a user at once.
-    fn draw(&mut self, count: usize) -> (Vec<Asked>, bool) {
+    /// What kind of round it is, and whom it is mostly about.
+    fn draw_kind(&self, count: usize) -> (Kind, usize) {
         let chance = &self.simulation.chance;
-        let due = ledger::next_alarm(self).is_some_and(|at| at <= self.now_seconds());
-        let mut focus = self.any_user();
         let new = self.users.iter().position(|user| !user.is_known());
-        let creates = new.filter(|_| chance.percent(if count > 1 { 25 } else { 5 }));
-        focus = creates.unwrap_or(focus);
-        let meet = due && creates.is_none() && chance.percent(75);
+        if let Some(new) = new.filter(|_| chance.percent(if count > 1 { 25 } else { 5 })) {
+            return (Kind::Creation, new);
+        }
+        let due = ledger::due(self);
+        let due = self
+            .users
+            .iter()
+            .position(|user| due.contains(&user.id.to_string()));
+        if let Some(due) = due.filter(|_| chance.percent(75)) {
+            return (Kind::Meeting, due);
+        }
+        let kind = if count > 1 && chance.percent(15) {
+            Kind::Crowd
+        } else {
+            Kind::Usual
+        };
+        (kind, self.any_user())
+    }
+
+    /// So many requests and sweeps. A client that did not wait asks twice at once.
+    fn draw(&mut self, count: usize, kind: Kind, focus: usize) -> Vec<Asked> {
         let mut asked: Vec<Asked> = Vec::new();
         while asked.len() < count {
-            let user = if chance.percent(80) {
+            let (creates, meets) = (kind == Kind::Creation, kind == Kind::Meeting);
+            let chance = &self.simulation.chance;
+            let user = if kind == Kind::Crowd || chance.percent(80) {
                 focus
             } else {
                 self.any_user()
             };
             let (scope, chance) = (self.scope, &self.simulation.chance);
             let next = match asked.last() {
-                None if meet => Some(Asked::Sweep { force: true }),
-                _ if (creates.is_some() && chance.percent(70))
-                    || (meet && asked.len() == 1 && chance.percent(40)) =>
+                None if meets => Some(Asked::Sweep { force: true }),
+                _ if (creates && chance.percent(70))
+                    || (meets && asked.len() == 1 && chance.percent(40)) =>
                 {
                     Some(Asked::Command {
                         user,
                         command: Box::new(self.workload.start(scope, chance)),
+                        repeat: None,
+                    })
+                }
+                // It is over while the provider answers.
+                Some(Asked::Call { user, session }) if chance.percent(40) => {
+                    let (user, session) = (*user, *session);
+                    let reason = EndReason::UserEnded;
+                    Some(Asked::Command {
+                        user,
+                        command: Box::new(Command::End { session, reason }),
                         repeat: None,
                     })
                 }
@@ -138,7 +204,7 @@ impl World {
             };
             asked.push(next);
         }
-        (asked, creates.is_some())
+        asked
     }
 
     fn any_user(&self) -> usize {

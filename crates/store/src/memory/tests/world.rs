@@ -25,6 +25,9 @@ const LATENCY_MILLIS_MAX: u64 = 3;
 /// More sweeps than it takes until nothing is due.
 const SWEEPS_MAX: u32 = 2_000;
 
+/// More looks at calls than there are reasons for.
+const LOOKS_MAX: u32 = 200;
+
 /// Who is there.
 const NAMES: [&[&str]; 3] = [&["ann"], &["ann", "bob"], &["ann", "bob", "cid", "dan"]];
 
@@ -161,6 +164,7 @@ impl World {
     /// Lets that time go by. Calls are looked after meanwhile, or whoever does it is down.
     fn pass(&mut self, wait: Duration, is_tended: bool) -> Checked {
         let until = self.simulation.elapsed() + wait;
+        let mut looks = 0;
         while let Some(at) = self.next_look().filter(|_| is_tended) {
             let wait = at.since(self.simulation.now());
             if self.simulation.elapsed() + wait >= until {
@@ -168,6 +172,8 @@ impl World {
             }
             self.simulation.advance(wait);
             self.quietly(&Asked::Look)?;
+            looks += 1;
+            ensure!(looks < LOOKS_MAX, "calls are looked at again and again");
         }
         self.simulation
             .advance(until.saturating_sub(self.simulation.elapsed()));
