@@ -96,7 +96,7 @@ async fn of_many_swaps_at_once_each_is_told_its_own_outcome() {
     ));
     let keys: Vec<String> = (0..20).map(|number| format!("k{number}")).collect();
     for key in &keys {
-        kv.set("s", key, b"0").unwrap();
+        kv.set("s", key, b"old").unwrap();
     }
     // All are read before any is swapped: of two for one key only the first is made.
     let claimed = keys.iter().chain(&keys).map(|key| {
