@@ -6,6 +6,7 @@ use std::{
 };
 
 use rusqlite::{Connection, params};
+use tokio::runtime::{Handle, RuntimeFlavor};
 
 use crate::{data::group_commit::GroupCommit, lock::lock};
 
@@ -186,8 +187,12 @@ impl KeyValue {
         limited(value)
     }
 
-    /// Swaps, in one commit with those of others that come at the same time.
+    /// Swaps, in one commit with those of others that come at the same time. A runtime of one thread has nothing else to do
+    /// meanwhile, and would take the wait for idleness: a paused clock of its would go on.
     pub(crate) async fn swap(&self, cas: Arc<Cas>, value: Vec<u8>) -> Result<Swap> {
+        if Handle::current().runtime_flavor() == RuntimeFlavor::CurrentThread {
+            return self.versions.swap(&lock(&self.connection), &cas, &value);
+        }
         let versions = self.versions.clone();
         self.swaps
             .write(move |connection| versions.swap(connection, &cas, &value))
